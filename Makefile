@@ -1,0 +1,107 @@
+# `make demo`, `make test` and `make check` each work as the only command on a machine with Python 3.11, make and git.
+# The first one makes .venv and fills it; from then on nothing is fetched until pyproject.toml names something new.
+
+# Which Python makes .venv: PYTHON=... if given, else the oldest supported one that is found.
+PYTHON ?=
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# pip learned to read dependency groups in 25.1.
+PIP_RANGE := pip>=25.1
+
+# Prints "3.12 /path/to/python" if $$p is CPython 3.11 or newer that can make environments. Each candidate is run, not
+# only found: a version manager leaves commands on the PATH that answer with an error.
+PROBE := import sys, venv, ensurepip; \
+	v = sys.version_info; \
+	ok = v >= (3, 11) and sys.implementation.name == "cpython" and "t" not in sys.abiflags; \
+	ok and print(f"{v[0]}.{v[1]}", getattr(sys, "_base_executable", sys.executable))
+CANDIDATES := python3.11 python3.12 python3.13 python3.14 python3.15 python3 python
+INSTALLED = $$(ls -d "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.*/bin/python3 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-slow test-all check format model model-smoke build changelog clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
+		printf '  make %-12s %s\n' "$$name" "$$text"; done
+
+demo: $(VENV)/.demo ## See an invalidation arrive (ARGS=--serve for the web page)
+	@$(BIN)/python -m examples.demo $(ARGS)
+
+test: $(VENV)/.dev ## Run the tests (ARGS="-k name" to choose)
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-slow: $(VENV)/.dev ## Run the tests that take long
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+check: $(VENV)/.dev ## Lint, format, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## Put the code into its format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+model: $(VENV)/.dev ## Explore the protocol model in full
+	$(BIN)/python -m proofs.model $(ARGS)
+
+model-smoke: $(VENV)/.dev ## Explore the protocol model, the short way
+	$(BIN)/python -m proofs.model --smoke $(ARGS)
+
+build: $(VENV)/.dev ## Build the wheel and the source archive into dist/
+	$(BIN)/python -m build --no-isolation
+
+changelog: $(VENV)/.dev ## Show the changelog that the fragments make
+	$(BIN)/towncrier build --draft --version "$$($(BIN)/python -c 'from importlib.metadata import version; print(version("freshly"))')"
+
+clean: ## Remove everything that make made
+	rm -rf .venv .venv-* .demo dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ── environments ─────────────────────────────────────────────────────────────────────────────────
+# A stamp is as new as the last install that succeeded. hatchling comes first and the build is not isolated, so that a
+# changed pyproject.toml fetches nothing either when everything that it names is already here.
+
+$(BIN)/python:
+	@python="$(PYTHON)"; \
+	if [ -z "$$python" ]; then \
+		python=$$(for p in $(CANDIDATES) $(INSTALLED); do "$$p" -c '$(PROBE)' 2>/dev/null; done | head -n 1 | cut -d' ' -f2-); \
+	fi; \
+	if [ -z "$$python" ] || [ -z "$$("$$python" -c '$(PROBE)' 2>/dev/null)" ]; then \
+		echo "freshly needs CPython 3.11 or newer with the venv module (on Debian and Ubuntu: apt install python3-venv)." >&2; \
+		echo "Found none$${python:+ in $$python}. Name one: make PYTHON=/path/to/python3 ..." >&2; \
+		exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$("$$python" --version) ..."; \
+	"$$python" -m venv --clear $(VENV)
+
+$(VENV)/.demo: pyproject.toml | $(BIN)/python
+	@echo "Installing what the demo needs ..."
+	@$(PIP) install "$(PIP_RANGE)"
+	@$(PIP) install --group build --group demo
+	@$(PIP) install --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	@echo "Installing what the tests and checks need ..."
+	@$(PIP) install "$(PIP_RANGE)"
+	@$(PIP) install --group dev
+	@$(PIP) install --no-build-isolation --editable .
+	@touch $@ $(VENV)/.demo
+
+# Each CPython from 3.11 on the machine, one of each version, in an environment of its own: .venv-3.12 and so on.
+test-all: ## Run the tests on every CPython from 3.11 on this machine
+	@set -e; \
+	found=$$(for p in $(CANDIDATES) $(INSTALLED); do "$$p" -c '$(PROBE)' 2>/dev/null || true; done | sort -t. -k2,2n -u); \
+	[ -n "$$found" ] || { echo "No CPython from 3.11 found." >&2; exit 1; }; \
+	printf 'Testing on:\n%s\n' "$$found"; \
+	echo "$$found" | while read -r version python; do \
+		$(MAKE) --no-print-directory VENV=.venv-$$version PYTHON="$$python" test </dev/null \
+			|| { echo "The tests failed on Python $$version." >&2; exit 1; }; \
+	done

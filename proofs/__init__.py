@@ -1,0 +1,1 @@
+"""Executable proofs of what the library promises."""

@@ -1,0 +1,115 @@
+"""Transactions: holds, their loss, their end."""
+
+from __future__ import annotations
+
+from proofs.model.building import F_SINGLE, SINGLE, TWO, T, does, reads
+from proofs.model.scenario import Do, Function, Scenario, Tag
+from proofs.model.world import Faults
+
+HOLD = (
+    Scenario(
+        "hold",
+        "two transactions that hold one tag, either may die at any point; a join",
+        (
+            reads("R1"),
+            reads("R2"),
+            does(
+                "T1", Do("prepare", (0,)), Do("commit", row=0), Do("finalize", (0,), 0), process=1
+            ),
+            does("T2", Do("prepare", (0,)), Do("commit", row=1), process=1),
+        ),
+        clients=TWO,
+        ticks=3,
+        hold=2,
+        max_hold=2,
+        tags=SINGLE,
+        twins=((0, 1),),
+        functions=(Function("f", 1, 0, (0,), (), (0, 1)),),
+        good=("far hit", "held back", "join served", "finalize returned"),
+    ),
+    Scenario(
+        "hold-loss",
+        "a held bucket is evicted while its transaction is under way; a join, prune",
+        (reads("R1"), reads("R2"), does("T1", Do("prepare", (0,)), Do("commit", row=0), process=1)),
+        clients=TWO,
+        ticks=3,
+        hold=2,
+        max_hold=2,
+        faults=Faults(evict=1, prune=1),
+        tags=SINGLE,
+        twins=((0, 1),),
+        rows=1,
+        functions=F_SINGLE,
+        good=("far hit", "held back", "opened"),
+    ),
+    Scenario(
+        "hold-clear",
+        "clear while a transaction holds a tag",
+        (
+            reads("R1"),
+            reads("R2", 1),
+            does("T1", Do("prepare", (0,)), Do("commit", row=0), process=1),
+            does("C", Do("clear")),
+        ),
+        clients=TWO,
+        ticks=3,
+        hold=2,
+        max_hold=2,
+        tags=SINGLE,
+        rows=1,
+        functions=F_SINGLE,
+        good=("far hit", "held back", "clear returned"),
+    ),
+    Scenario(
+        "rollback",
+        "a transaction that rolls back beside one that dies, in a bucket that does not exist yet",
+        (
+            reads("R1"),
+            reads("R2", 1),
+            does("T1", Do("prepare", (0,)), Do("rollback", (0,)), process=1),
+            does("T2", Do("prepare", (0,)), Do("commit", row=0), process=1),
+        ),
+        clients=TWO,
+        ticks=3,
+        hold=2,
+        max_hold=2,
+        tags=SINGLE,
+        rows=1,
+        created=False,
+        functions=F_SINGLE,
+        good=("far hit", "held back", "rollback returned"),
+    ),
+    Scenario(
+        "hold-result",
+        "a held tag that only the result names",
+        (reads("R1"), reads("R2"), does("T1", Do("prepare", (0,)), Do("commit", row=0), process=1)),
+        clients=TWO,
+        ticks=3,
+        hold=2,
+        max_hold=2,
+        faults=Faults(evict=1),
+        tags=SINGLE,
+        twins=((0, 1),),
+        rows=1,
+        functions=(Function("f", 1, 0, (), (0,), (0,)),),
+        good=("far hit", "held back", "asked again"),
+    ),
+    Scenario(
+        "hold-inner",
+        "a held tag of an inner function",
+        (
+            reads("R1", function=1),
+            reads("R2", function=1),
+            does("T1", Do("prepare", (0,)), Do("commit", row=0), process=1),
+        ),
+        clients=TWO,
+        ticks=3,
+        hold=2,
+        max_hold=2,
+        tags=(T, Tag("k", 0), Tag("o", 0)),
+        twins=((0, 1),),
+        rows=1,
+        functions=(Function("f", 1, 0, (0,), (), (0,)), Function("g", 2, 1, (), (), (), inner=0)),
+        good=("far hit", "held back", "join served"),
+    ),
+)

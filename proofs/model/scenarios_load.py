@@ -1,0 +1,133 @@
+"""Loads: tags from the result, inner calls, shared batches, ages, layouts."""
+
+from __future__ import annotations
+
+from proofs.model.building import DYNAMIC, F_SINGLE, SINGLE, TWO, T, U, does, reads, stamps
+from proofs.model.scenario import Client, Function, Scenario, Tag
+from proofs.model.world import Faults
+
+LOAD = (
+    Scenario(
+        "result",
+        "tags known from the result only, a join, eviction, prune",
+        (
+            reads("R1"),
+            reads("R2"),
+            does("W1", stamps(0, 0), process=1),
+            does("W2", stamps(1, 1), process=1),
+        ),
+        clients=TWO,
+        faults=Faults(evict=1, prune=1),
+        twins=((0, 1),),
+        tags=(T, U, Tag("k", 0)),
+        functions=(DYNAMIC,),
+        good=("far hit", "asked again", "join served", "join refused"),
+    ),
+    Scenario(
+        "lazy",
+        "a result tag in a bucket that was not read, beside an inner call that read it",
+        (
+            reads("R1", function=1),
+            reads("R2", function=1),
+            does("W1", stamps(0, 0), process=1),
+            does("W2", stamps(1, 2), process=1),
+        ),
+        clients=TWO,
+        twins=((0, 1),),
+        tags=(T, Tag("k", 0), U, Tag("o", 2)),
+        functions=(
+            Function("f", 1, 0, (0,), (), (0,)),
+            Function("g", 3, 1, (), (2,), (1,), inner=0, reads_all=False),
+        ),
+        good=("held back",),
+    ),
+    Scenario(
+        "lazy2",
+        "the same where the inner call reads the bucket of the result tag",
+        (
+            reads("R1", function=1),
+            reads("R2", function=1),
+            does("W1", stamps(0, 0), process=1),
+            does("W2", stamps(1, 2), process=1),
+        ),
+        clients=TWO,
+        twins=((0, 1),),
+        tags=(T, Tag("k", 0), Tag("u", 0), Tag("o", 1)),
+        functions=(
+            Function("f", 1, 0, (0,), (), (0,)),
+            Function("g", 3, 1, (), (2,), (1,), inner=0, reads_all=False),
+        ),
+        good=("held back",),
+    ),
+    Scenario(
+        "nested",
+        "an outer function over an inner one, own tags beside inherited ones, eviction",
+        (
+            reads("R1", function=1),
+            reads("R2", function=1),
+            does("W1", stamps(0, 0), process=1),
+            does("W2", stamps(1, 2), process=1),
+        ),
+        clients=TWO,
+        faults=Faults(evict=1),
+        twins=((0, 1),),
+        tags=(T, Tag("k", 0), Tag("u", 0), Tag("o", 1)),
+        functions=(
+            Function("f", 1, 0, (0,), (), (0,)),
+            Function("g", 3, 1, (2,), (), (1,), inner=0),
+        ),
+        good=("far hit", "asked again", "join served"),
+    ),
+    Scenario(
+        "merged",
+        "reads of one tick share a batch, prune, eviction",
+        (reads("R1"), reads("R2"), reads("R3"), does("W1", stamps(0, 0), process=1)),
+        clients=TWO,
+        merge=True,
+        stored=True,
+        faults=Faults(evict=1, prune=1),
+        twins=((0, 1, 2),),
+        tags=SINGLE,
+        functions=F_SINGLE,
+        rows=1,
+        good=("far hit", "batch joined", "join served"),
+    ),
+    Scenario(
+        "layout",
+        "two deployments that cut the namespace into different numbers of buckets",
+        (reads("R1"), reads("R2"), does("W1", stamps(0, 0), process=1)),
+        clients=(Client(layout=2), Client(layout=1)),
+        created=False,
+        tags=(Tag("t", 1), Tag("k", 1)),
+        functions=F_SINGLE,
+        rows=1,
+        twins=((0, 1),),
+        good=("far hit", "layout refused", "invalidate returned"),
+    ),
+    Scenario(
+        "layout2",
+        "the same with functions in both buckets, and eviction",
+        (reads("R1"), reads("R2"), does("W1", stamps(0, 0), process=1)),
+        clients=(Client(layout=2), Client(layout=1)),
+        created=False,
+        tags=(Tag("t", 1), Tag("k", 0)),
+        functions=F_SINGLE,
+        rows=1,
+        twins=((0, 1),),
+        faults=Faults(evict=1),
+        good=("far hit", "layout refused", "invalidate returned"),
+    ),
+    Scenario(
+        "age",
+        "a ttl, late copies of a SET, eviction",
+        (reads("R1"), reads("R2"), reads("R3", 1)),
+        clients=TWO,
+        ticks=4,
+        faults=Faults(late=1, evict=1),
+        tags=SINGLE,
+        functions=(Function("f", 1, 0, (0,), (), (0,), ttl=2),),
+        rows=1,
+        twins=((0, 1),),
+        good=("far hit", "late SET"),
+    ),
+)

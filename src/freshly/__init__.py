@@ -1,0 +1,42 @@
+"""A cache for functions whose invalidations hold.
+
+A read that starts after an invalidation has returned never gets a value whose load started
+before it.
+"""
+
+from .cache import Cache
+from .core.counts import FunctionStats, Stats
+from .core.entry import Entry
+from .core.leftout import NoKey
+from .core.token import Stamp, Token
+from .errors import (
+    ConfigurationError,
+    DeadlockError,
+    FreshlyError,
+    FreshlyWarning,
+    KeyTextError,
+    StoreError,
+)
+from .handles import AsyncCached, BlockingCached
+
+#: The cache that most programs need: one for the process.
+cache = Cache()
+
+__all__ = [
+    "AsyncCached",
+    "BlockingCached",
+    "Cache",
+    "ConfigurationError",
+    "DeadlockError",
+    "Entry",
+    "FreshlyError",
+    "FreshlyWarning",
+    "FunctionStats",
+    "KeyTextError",
+    "NoKey",
+    "Stamp",
+    "Stats",
+    "StoreError",
+    "Token",
+    "cache",
+]

@@ -1,0 +1,154 @@
+"""The commands of a cache for code without an event loop: the same names, plain calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, TypeVar, overload
+
+from .commands import Commands
+from .core.duration import Duration
+from .core.engine import Engine
+from .core.token import Stamp, Token
+from .errors import ConfigurationError
+from .home import Home
+from .options import TTL
+from .runtime.threads import finish
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+
+class _Stepped(Commands):
+    """The commands over the engine whose awaits never wait."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    @property
+    def _engine(self) -> Engine:
+        return self._home.parts.blocking_engine
+
+
+class Blocking:
+    """``cache.blocking``: see ``Commands`` for what each call does and promises.
+
+    On the thread of an event loop these calls stop the loop while they wait; use the awaited
+    ones there.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._commands = _Stepped(home)
+
+    @overload
+    def get(self, key: str) -> Any: ...
+    @overload
+    def get(self, key: str, *, type: type[T]) -> T | None: ...
+    @overload
+    def get(self, key: str, default: D, *, type: type[T]) -> T | D: ...
+    @overload
+    def get(self, key: str, default: Any) -> Any: ...
+    def get(self, key: str, default: Any = None, *, type: Any = None) -> Any:
+        """Return the value under ``key``, or ``default`` if a read would not be served one."""
+        return finish(self._commands.get(key, default, type=type))
+
+    def set(
+        self,
+        key: str,
+        value: object,
+        ttl: Duration | None = None,
+        *,
+        tags: Iterable[str] = (),
+        soft_ttl: Duration | None = None,
+        stamp: Stamp | None = None,
+    ) -> bool:
+        """Store ``value`` under ``key``; return whether it was stored."""
+        return finish(
+            self._commands.set(key, value, ttl, tags=tags, soft_ttl=soft_ttl, stamp=stamp)
+        )
+
+    def get_or_set(
+        self,
+        key: str,
+        loader: Callable[[], T],
+        ttl: TTL = None,
+        *,
+        tags: Iterable[str] = (),
+        soft_ttl: TTL = None,
+        early_ttl: TTL = None,
+        grace: Duration | None = None,
+        retry_after: Duration | None = None,
+        jitter: float = 0.0,
+        condition: Callable[..., object] | None = None,
+    ) -> T:
+        """Return the value under ``key``; if there is none, what ``loader()`` gives, and store it."""
+        value: T = finish(
+            self._commands.get_or_set(
+                key,
+                loader,
+                ttl,
+                tags=tags,
+                soft_ttl=soft_ttl,
+                early_ttl=early_ttl,
+                grace=grace,
+                retry_after=retry_after,
+                jitter=jitter,
+                condition=condition,
+            )
+        )
+        return value
+
+    def exists(self, key: str) -> bool:
+        """Return whether ``get(key)`` would be served a value now."""
+        return finish(self._commands.exists(key))
+
+    def delete(self, *keys: str) -> int:
+        """Delete the entries under ``keys``; return how many there were that could be served."""
+        return finish(self._commands.delete(*keys))
+
+    def delete_match(self, pattern: str) -> int:
+        """Delete the entries whose key matches a glob; return how many could have been served."""
+        return finish(self._commands.delete_match(pattern))
+
+    def delete_tags(self, *tags: str) -> Token:
+        """Invalidate every entry that has one of ``tags``, and every load of one that runs now."""
+        return finish(self._commands.delete_tags(*tags))
+
+    def mark_stale(self, *tags: str) -> Token:
+        """Make every entry that has one of ``tags`` stale: served once more, refreshed behind."""
+        return finish(self._commands.mark_stale(*tags))
+
+    def clear(self) -> Token:
+        """Delete all entries of this cache, and nothing that is not its own."""
+        return finish(self._commands.clear())
+
+    def stamp(self) -> Stamp:
+        """Return the reading of the logical clock, for ``set(..., stamp=)``."""
+        return finish(self._commands.stamp())
+
+    def ping(self) -> bool:
+        """Return ``True`` if the store answers; raise ``StoreError`` if it does not."""
+        return finish(self._commands.ping())
+
+    def close(self, drain: float = 5.0) -> None:
+        """End the refreshes on threads within ``drain`` seconds, and drop the entries.
+
+        Tasks on event loops are cancelled and not waited for: ``await cache.close()`` does both.
+        """
+        if drain < 0:
+            raise ConfigurationError(f"drain={drain!r} is below zero: give seconds, 0 for at once")
+        for parts in self._home.take_retired():
+            parts.retire()
+        self._home.parts.close_blocking(drain)
+
+    def __enter__(self) -> Blocking:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

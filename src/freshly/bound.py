@@ -1,0 +1,70 @@
+"""Cached methods: what stands in the class, and what an instance gives of it.
+
+In a class the decorated function is a real function too, but what ``service.get_user`` gives has
+to know ``service``, so that ``service.get_user.delete(1)`` works. A bound method of Python hands
+on the attributes of its function and forgets the instance; so these are partials that remember.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from types import FunctionType
+from typing import Any
+
+#: What a decorated function can do besides being called.
+VERBS = ("key", "tags", "peek", "refresh", "delete", "uncached")
+
+
+class BoundCached(partial[Any]):
+    """A cached method with its object, or its class, filled in as the first argument."""
+
+    @property
+    def __self__(self) -> Any:
+        return self.args[0]
+
+    @property
+    def __func__(self) -> Callable[..., Any]:
+        return self.func
+
+    def __getattr__(self, name: str) -> Any:
+        # Not __wrapped__: who unwraps this would meet the first argument again.
+        if name == "__wrapped__":
+            raise AttributeError(name)
+        found = getattr(self.func, name)
+        return partial(found, *self.args) if name in VERBS else found
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BoundCached):
+            return NotImplemented
+        return self.func is other.func and self.args[0] is other.args[0]
+
+    def __hash__(self) -> int:
+        return hash((self.func, id(self.args[0])))
+
+
+class CachedMethod:
+    """The class's side of a cached method.
+
+    ``binds_class`` is for what was a classmethod.
+    """
+
+    def __init__(self, function: FunctionType, *, binds_class: bool = False) -> None:
+        self.__func__ = function
+        self._binds_class = binds_class
+        self.__doc__ = function.__doc__
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        if self._binds_class:
+            return BoundCached(self.__func__, type(instance) if owner is None else owner)
+        if instance is None:
+            return self.__func__
+        return BoundCached(self.__func__, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__func__(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__func__":
+            raise AttributeError(name)
+        return getattr(self.__func__, name)

@@ -1,0 +1,227 @@
+"""The cache: what users hold. It puts the parts together and does nothing else."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar, cast
+
+from .blocking import Blocking
+from .commands import Commands
+from .core.counts import Stats
+from .core.duration import Duration
+from .core.load import running_load
+from .core.ports import Clock, Observer
+from .core.tags import TagsOption, check_named
+from .decorators import decorate, decorate_writer
+from .errors import ConfigurationError
+from .handles import Decorator
+from .home import Home
+from .options import TTL
+from .runtime.clock import SystemClock
+from .runtime.threads import finish
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Cache(Commands):
+    """A cache for functions, with tags that invalidate.
+
+    It works at once, in memory; ``setup`` puts another store behind it. Safe for event loops and
+    threads, together. ``clock`` and ``dice`` (numbers from 0 up to 1) are there for tests.
+    """
+
+    def __init__(
+        self,
+        url: str = "mem://",
+        *,
+        clock: Clock | None = None,
+        dice: Callable[[], float] = random.random,
+        **options: Any,
+    ) -> None:
+        self._home = Home(url, options, clock or SystemClock(), dice)
+        #: The same commands as plain calls.
+        self.blocking = Blocking(self._home)
+
+    def setup(self, url: str = "mem://", **options: Any) -> None:
+        """Put the store that ``url`` names behind this cache, for all its functions.
+
+        Connects to nothing and may be called before or after functions are decorated, and again.
+        Entries of the former store are gone; its running loads are stored nowhere, and it is
+        closed at the next awaited command. Options stand in the query of the URL or beside it:
+        ``max_entries`` (100,000), ``max_ttl`` (30 days), ``namespace``. Unknown ones are errors.
+        """
+        self._home.setup(url, options)
+
+    # -- decorators --------------------------------------------------------------------------
+
+    def __call__(
+        self,
+        ttl: TTL,
+        *,
+        key: str | None = None,
+        tags: TagsOption = (),
+        soft_ttl: TTL = None,
+        early_ttl: TTL = None,
+        grace: Duration | None = None,
+        retry_after: Duration | None = None,
+        jitter: float = 0.0,
+        condition: Callable[..., object] | None = None,
+        exclude: Iterable[str] = (),
+        vary: Iterable[ContextVar[Any]] = (),
+        copy: bool = False,
+    ) -> Decorator:
+        """Cache what the decorated function returns.
+
+        Durations are seconds, a ``timedelta``, or a text such as ``"500ms"``, ``"5m"`` or
+        ``"1h45m"``. ``ttl``, ``soft_ttl`` and ``early_ttl`` may be functions: they get the
+        arguments they declare by name, and ``result``.
+
+        - ``ttl``: the end of normal service; ``None`` is the store's ``max_ttl``. It counts from
+          the start of the load, since the value may be as old as that.
+        - ``soft_ttl``: after it the value is stale: served at once, and refreshed behind.
+        - ``early_ttl``: after it one caller's read starts a refresh though the value is fresh;
+          sooner for loads so slow that they would not end in time.
+        - ``grace``: how long after ``ttl`` the value may stand in for a loader that raises.
+        - ``retry_after``: the pause after a failed load while an older value can be served (1 s).
+        - ``jitter``: from 0 to 1, the greatest part of the life that chance takes off.
+        - ``key``: a template that is the whole key, ``"user:{user_id}"``. Without it the key
+          names the function and each argument.
+        - ``tags``: templates over arguments and ``{result...}``, or a function.
+        - ``condition``: a function of ``result`` and arguments by name; what it refuses is
+          returned and not stored.
+        - ``exclude``: parameters that do not decide the value.
+        - ``vary``: context variables that do.
+        - ``copy``: give each caller a deep copy. Without it a hit returns the stored object.
+
+        Raises ``ConfigurationError`` at decoration for options that do not fit.
+        """
+
+        def decorator(function: Any) -> Any:
+            if not callable(function) and not hasattr(function, "__func__") and callable(ttl):
+                raise ConfigurationError(
+                    f"@cache was put on {ttl!r} without a ttl: write @cache(ttl='5m')"
+                )
+            return decorate(
+                function,
+                register=self._home.register,
+                is_bypassed=self._home.is_disabled,
+                ttl=ttl,
+                key=key,
+                tags=tags,
+                soft_ttl=soft_ttl,
+                early_ttl=early_ttl,
+                grace=grace,
+                retry_after=retry_after,
+                jitter=jitter,
+                condition=condition,
+                exclude=exclude,
+                vary=vary,
+                copy=copy,
+            )
+
+        return cast("Decorator", decorator)
+
+    def soft(self, ttl: TTL, *, soft_ttl: TTL, **options: Any) -> Decorator:
+        """``cache`` with a ``soft_ttl``: past it the stale value is served while one refresh runs."""
+        _require(soft_ttl, "soft", "soft_ttl")
+        return self(ttl, soft_ttl=soft_ttl, **options)
+
+    def early(self, ttl: TTL, *, early_ttl: TTL, **options: Any) -> Decorator:
+        """``cache`` with an ``early_ttl``: past it one read refreshes a value that is still fresh."""
+        _require(early_ttl, "early", "early_ttl")
+        return self(ttl, early_ttl=early_ttl, **options)
+
+    def invalidates(
+        self, *tags: str, keys: Iterable[str] = ()
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]:
+        """Invalidate ``tags`` and ``keys`` when the decorated writer has returned.
+
+        They are templates over its arguments and ``{result...}``. A writer that raises
+        invalidates nothing. When the call returns the promise of ``delete_tags`` holds.
+        """
+
+        def decorator(function: Callable[P, R]) -> Callable[P, R]:
+            written: Callable[P, R] = decorate_writer(
+                function,
+                tags=tags,
+                keys=keys,
+                done=self._invalidate,
+                done_blocking=self._invalidate_blocking,
+            )
+            return written
+
+        return decorator
+
+    async def _invalidate(self, tags: tuple[str, ...], keys: tuple[str, ...]) -> None:
+        if tags:
+            await self._home.parts.invalidate(tags)
+        if keys:
+            await self._home.parts.delete(keys)
+
+    def _invalidate_blocking(self, tags: tuple[str, ...], keys: tuple[str, ...]) -> None:
+        finish(self._invalidate(tags, keys))
+
+    def tag(self, *tags: str) -> None:
+        """Add ``tags`` to the entry that the running loader makes.
+
+        Call it inside a cached function. Where nothing is cached, it does nothing.
+        """
+        named = check_named(tags, "tag")
+        load = running_load(self._home.parts.store)
+        if load is not None:
+            load.collect(named)
+
+    # -- life --------------------------------------------------------------------------------
+
+    def disabled(self) -> AbstractContextManager[None]:
+        """Run every cached function as if it were not decorated, while the ``with`` block lasts.
+
+        Holds for all tasks and threads. Nothing is read or stored; invalidations are carried out.
+        """
+        return self._home.disabled()
+
+    def stats(self) -> Stats:
+        """Return what happened since the cache was made. Takes time in proportion to the entries."""
+        return self._home.stats()
+
+    def observe(self, observer: Observer) -> Callable[[], None]:
+        """Have ``observer`` called with each event but hits; return what stops it.
+
+        It is called where the thing happens, so it must be quick. What it raises is logged.
+        """
+        return self._home.observe(observer)
+
+    async def close(self, drain: float = 5.0) -> None:
+        """End everything that runs for this cache, and drop its entries.
+
+        Refreshes are cancelled. Loads that somebody waits for get ``drain`` seconds to end; then
+        they are cancelled, and who waits runs the loader on its own. No task outlives this call.
+        The cache opens again by itself when it is used.
+        """
+        if drain < 0:
+            raise ConfigurationError(f"drain={drain!r} is below zero: give seconds, 0 for at once")
+        await self._settle_in()
+        await self._home.parts.close(drain)
+
+    async def __aenter__(self) -> Cache:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+def _require(value: object, decorator: str, option: str) -> None:
+    if value is None:
+        raise ConfigurationError(
+            f"{option}=None: cache.{decorator} is cache with a {option}; give one, or use cache(...)"
+        )

@@ -1,0 +1,239 @@
+"""What a decorator makes: the wrapper, and the handle with its other verbs."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
+from inspect import Signature, signature
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+from .bound import VERBS
+from .core.entry import Entry
+from .core.identity import IDENTITIES
+from .core.key import KeyMaker
+from .core.load import note_hit
+from .core.recipe import Call, Recipe
+from .core.rows import Rows
+from .core.tags import Tags
+from .errors import FreshlyWarning
+from .runtime.threads import finish
+from .wrapper import EXACT, NO_ROW, OURS, Plan, write
+
+if TYPE_CHECKING:
+    from .parts import Parts
+
+# So many objects in a row whose cached methods never hit are no accident: each is made, asked
+# once and dropped, as a service is that a web framework makes for each request.
+STRANGERS = 8
+
+
+
+class Cached:
+    """The handle of one decorated function: it makes calls of arguments, and asks the engine."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        is_async: bool,
+        recipe: Recipe,
+        keys: KeyMaker,
+        tags: Tags,
+        receiver: str | None,
+        is_bypassed: Callable[[], bool],
+    ) -> None:
+        self.function = function
+        self.recipe = recipe
+        self._keys = keys
+        self._tags = tags
+        self._is_bypassed = is_bypassed
+        self._signature: Signature = signature(function)
+        self._instances: dict[int, Rows] = {}
+        self._strangers = 0
+        self._rows = Rows()
+        self._parts: Parts
+        self._plan = Plan(
+            is_async=is_async,
+            row=_row(keys, tags, receiver),
+            receiver=receiver,
+            copies=recipe.copy is not None,
+        )
+        self._receiver = self._plan.receiver
+        self._wiring: dict[str, Any] = {f"{OURS}exact": EXACT, f"{OURS}copy": recipe.copy}
+        self.wrapper, self._uncached = write(function, self._plan, self._wiring)
+        verbs: Verbs = AsyncVerbs(self) if is_async else BlockingVerbs(self)
+        verbs.stand_on(self.wrapper)
+
+    def wire(self, parts: Parts) -> None:
+        """Put ``parts`` behind the function: from now on it reads and writes there."""
+        self._parts = parts
+        self._rows, self._instances = Rows(), {}
+        slow = self._read if self._plan.is_async else self._read_blocking
+        ours = {
+            "rows": self._rows,
+            "instances": self._instances,
+            "now": parts.clock.now,
+            "clock": parts.gate,
+            "holds": parts.gate.holds,
+            "flights": parts.flights,
+            "note": note_hit,
+            "store": parts.store,
+            "slow": slow,
+        }
+        self._wiring.update({OURS + name: thing for name, thing in ours.items()})
+
+    # -- the slow way of a read --------------------------------------------------------------
+
+    async def _read(self, values: tuple[Any, ...]) -> Any:
+        if self._is_bypassed():
+            return await self._uncached(values)
+        return await self._parts.engine.read(self.call(values))
+
+    def _read_blocking(self, values: tuple[Any, ...]) -> Any:
+        if self._is_bypassed():
+            return self._uncached(values)
+        return finish(self._parts.blocking_engine.read(self.call(values)))
+
+    # -- calls -------------------------------------------------------------------------------
+
+    def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return the values of all parameters, defaults included."""
+        bound = self._signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return tuple([bound.arguments[name] for name in self._signature.parameters])
+
+    def call(self, values: tuple[Any, ...]) -> Call:
+        arguments = dict(zip(self._keys.names, values, strict=True))
+        key = self._keys.make(arguments)
+        row = self._plan.row_of(arguments)
+        rows = None if row is NO_ROW else self._rows_of(arguments)
+        return Call(
+            key.text,
+            self._tags.of_arguments(arguments),
+            self.recipe,
+            self._loader(values),
+            arguments,
+            rows,
+            row,
+        )
+
+    def key(self, values: tuple[Any, ...]) -> str:
+        return self._keys.make(dict(zip(self._keys.names, values, strict=True))).text
+
+    def tags(self, values: tuple[Any, ...]) -> tuple[str, ...]:
+        return self._tags.of_arguments(dict(zip(self._keys.names, values, strict=True)))
+
+    @property
+    def parts(self) -> Parts:
+        return self._parts
+
+    def _loader(self, values: tuple[Any, ...]) -> Callable[[], Any]:
+        if self._plan.is_async:
+            return partial(self._uncached, values)
+
+        async def load() -> Any:
+            return self._uncached(values)
+
+        return load
+
+    # -- rows of methods ---------------------------------------------------------------------
+
+    def _rows_of(self, arguments: Mapping[str, Any]) -> Rows | None:
+        if self._receiver is None:
+            return self._rows
+        receiver = arguments[self._receiver]
+        if not isinstance(receiver, type) and not self._keys.receiver_is_token(receiver):
+            return None
+        rows = self._instances.get(id(receiver))
+        return self._meet(receiver) if rows is None else rows
+
+    def _meet(self, receiver: object) -> Rows:
+        """Make the rows of an object that was not seen before. They die with it."""
+        instances, number = self._instances, id(receiver)
+        rows = instances[number] = Rows()
+        IDENTITIES.on_death(receiver, partial(_forget, instances, number))
+        self._strangers += 1
+        if self._strangers == STRANGERS and not self._was_hit():
+            self._warn(receiver)
+        return rows
+
+    def _was_hit(self) -> bool:
+        living = (entry for rows in list(self._instances.values()) for entry in rows.values())
+        return self.recipe.counts.retired_hits > 0 or any(entry.uses for entry in living)
+
+    def _warn(self, receiver: object) -> None:
+        name, kind = self.recipe.counts.name, type(receiver).__qualname__
+        warnings.warn(
+            f"{name} was called on {STRANGERS} objects of {kind}, and no call found a cached value: "
+            f"a plain object has entries of its own, which nobody finds once it is gone. If equal "
+            f"objects may share, give {kind} a __cache_key__, or the decorator "
+            f"exclude=({self._receiver!r},), or a key= template without {{{self._receiver}}}",
+            FreshlyWarning,
+            stacklevel=2,
+        )
+
+
+def _forget(instances: dict[int, Rows], number: int) -> None:
+    instances.pop(number, None)
+
+
+def _row(keys: KeyMaker, tags: Tags, receiver: str | None) -> tuple[str, ...] | None:
+    """Return the parameters that decide key and tags, if their raw values can stand for both."""
+    if keys.varies or (receiver in tags.names) or (receiver in keys.template_names):
+        return None
+    if keys.has_variadic:
+        return None
+    wanted = {*keys.keyed, *tags.names}
+    return tuple(name for name in keys.names if name in wanted)
+
+
+class Verbs:
+    """The other verbs of a decorated function; the children have those that differ by colour."""
+
+    def __init__(self, cached: Cached) -> None:
+        self._cached = cached
+        self.uncached = cached.function
+
+    def stand_on(self, wrapper: FunctionType) -> None:
+        for verb in VERBS:
+            setattr(wrapper, verb, getattr(self, verb))
+        # Keeps the handle alive as long as the function, and no longer.
+        wrapper.__freshly__ = self._cached  # type: ignore[attr-defined]
+
+    def key(self, *args: Any, **kwargs: Any) -> str:
+        return self._cached.key(self._cached.bind(args, kwargs))
+
+    def tags(self, *args: Any, **kwargs: Any) -> tuple[str, ...]:
+        return self._cached.tags(self._cached.bind(args, kwargs))
+
+    def _call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
+        return self._cached.call(self._cached.bind(args, kwargs))
+
+
+class AsyncVerbs(Verbs):
+    async def peek(self, *args: Any, **kwargs: Any) -> Entry[Any] | None:
+        call = self._call(args, kwargs)
+        return await self._cached.parts.engine.find(call.key, call.tags)
+
+    async def refresh(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._cached.parts.engine.refresh(self._call(args, kwargs))
+
+    async def delete(self, *args: Any, **kwargs: Any) -> bool:
+        return await self._cached.parts.delete((self.key(*args, **kwargs),)) > 0
+
+
+class BlockingVerbs(Verbs):
+    def peek(self, *args: Any, **kwargs: Any) -> Entry[Any] | None:
+        call = self._call(args, kwargs)
+        return finish(self._cached.parts.blocking_engine.find(call.key, call.tags))
+
+    def refresh(self, *args: Any, **kwargs: Any) -> Any:
+        return finish(self._cached.parts.blocking_engine.refresh(self._call(args, kwargs)))
+
+    def delete(self, *args: Any, **kwargs: Any) -> bool:
+        return finish(self._cached.parts.delete((self.key(*args, **kwargs),))) > 0
+
+
+__all__ = ["Cached"]

@@ -1,0 +1,230 @@
+"""The commands of a cache, written once for both colours.
+
+Every method here is ``async def``. ``Cache`` has them as they are; ``cache.blocking`` has each
+under the same name and steps it to its end, over an engine whose awaits never wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from inspect import isawaitable
+from typing import Any, TypeVar, overload
+
+from .core.duration import Duration
+from .core.engine import Engine
+from .core.recipe import Call
+from .core.tags import Tags, check_key, check_named
+from .core.token import Stamp, Token
+from .errors import ConfigurationError
+from .home import Home
+from .options import TTL, fixed_lifetime, recipe
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+
+class Commands:
+    """What one does with a cache besides decorating functions.
+
+    All commands that invalidate keep one promise: when they have returned, no read that starts
+    later gets a value whose load had started before. If that cannot be kept they raise.
+    """
+
+    _home: Home
+
+    @property
+    def _engine(self) -> Engine:
+        return self._home.parts.engine
+
+    async def _settle_in(self) -> None:
+        """Close what ``setup`` has replaced."""
+        for parts in self._home.take_retired():
+            parts.retire()
+            await parts.store.close()
+
+    # -- values by hand ----------------------------------------------------------------------
+
+    @overload
+    async def get(self, key: str) -> Any: ...
+    @overload
+    async def get(self, key: str, *, type: type[T]) -> T | None: ...
+    @overload
+    async def get(self, key: str, default: D, *, type: type[T]) -> T | D: ...
+    @overload
+    async def get(self, key: str, default: Any) -> Any: ...
+    async def get(self, key: str, default: Any = None, *, type: Any = None) -> Any:
+        """Return the value under ``key``, or ``default`` if a read would not be served one.
+
+        ``None`` is a value like any other: give a ``default`` to tell it from nothing. ``type``
+        is the type you expect; a value that is no instance of it counts as absent. A value that
+        has expired and is kept for ``grace`` is not served here, since nothing failed.
+        """
+        check_key(key, "get")
+        await self._settle_in()
+        if self._home.is_disabled():
+            return default
+        entry = await self._engine.get(key, self._home.by_hand)
+        return default if entry is None or not _is_instance(entry.value, type) else entry.value
+
+    async def set(
+        self,
+        key: str,
+        value: object,
+        ttl: Duration | None = None,
+        *,
+        tags: Iterable[str] = (),
+        soft_ttl: Duration | None = None,
+        stamp: Stamp | None = None,
+    ) -> bool:
+        """Store ``value`` under ``key``; return whether it was stored.
+
+        ``ttl`` is in seconds or a text such as ``"5m"``; ``None`` means as long as the store keeps
+        anything (``max_ttl``). A load of ``key`` that runs meanwhile is not stored over it.
+
+        If the value was computed from data that may change meanwhile, take a ``stamp`` before you
+        read them, and give it here: the value is stored only if neither its key nor one of its
+        tags was invalidated since. Without it the value counts as made now.
+        """
+        check_key(key, "set")
+        named = check_named(tuple(tags), "set")
+        lifetime = fixed_lifetime(ttl, soft_ttl)
+        await self._settle_in()
+        if self._home.is_disabled() or not self._is_of_this_store(stamp):
+            return False
+        reading = None if stamp is None else stamp.reading
+        return await self._engine.put(key, value, self._home.by_hand, lifetime, named, reading)
+
+    def _is_of_this_store(self, stamp: object) -> bool:
+        if stamp is None:
+            return True
+        if not isinstance(stamp, Stamp):
+            raise ConfigurationError(
+                f"stamp={stamp!r} is no stamp: take one with cache.stamp() before you read the data"
+            )
+        return stamp.origin is self._home.parts.store
+
+    async def get_or_set(
+        self,
+        key: str,
+        loader: Callable[[], Awaitable[T]] | Callable[[], T],
+        ttl: TTL = None,
+        *,
+        tags: Iterable[str] = (),
+        soft_ttl: TTL = None,
+        early_ttl: TTL = None,
+        grace: Duration | None = None,
+        retry_after: Duration | None = None,
+        jitter: float = 0.0,
+        condition: Callable[..., object] | None = None,
+    ) -> T:
+        """Return the value under ``key``; if there is none, what ``loader()`` gives, and store it.
+
+        Everything that a decorated function has is here too: one load at a time, the promise,
+        refreshes behind the caller. The loader may be a plain or an async function.
+        """
+        check_key(key, "get_or_set")
+        named = check_named(tuple(tags), "get_or_set")
+        if not callable(loader):
+            raise ConfigurationError(
+                f"get_or_set(loader={loader!r}) cannot be called: give a function without arguments"
+            )
+        asked = recipe(
+            "by hand",
+            (),
+            counts=self._home.by_hand.counts,
+            ttl=ttl,
+            soft_ttl=soft_ttl,
+            early_ttl=early_ttl,
+            grace=grace,
+            retry_after=retry_after,
+            jitter=jitter,
+            tags=Tags((), ()),
+            condition=condition,
+            copy=False,
+        )
+        await self._settle_in()
+        load = _awaited(loader)
+        if self._home.is_disabled():
+            return await load()
+        value: T = await self._engine.read(Call(key, named, asked, load))
+        return value
+
+    async def exists(self, key: str) -> bool:
+        """Return whether ``get(key)`` would be served a value now. Nothing is counted."""
+        check_key(key, "exists")
+        await self._settle_in()
+        return not self._home.is_disabled() and await self._engine.find(key) is not None
+
+    # -- invalidating ------------------------------------------------------------------------
+
+    async def delete(self, *keys: str) -> int:
+        """Delete the entries under ``keys``; return how many there were that could be served."""
+        for key in keys:
+            check_key(key, "delete")
+        await self._settle_in()
+        return await self._home.parts.delete(keys)
+
+    async def delete_match(self, pattern: str) -> int:
+        """Delete the entries whose key matches a glob; return how many could have been served.
+
+        ``*`` is any text, ``?`` any letter, ``[ab]`` one of these and ``[!ab]`` none of them.
+        The pattern has to match the whole key. Takes time in proportion to all entries; for what
+        is deleted often, use a tag.
+        """
+        check_key(pattern, "delete_match")
+        await self._settle_in()
+        return await self._home.parts.delete_match(pattern)
+
+    async def delete_tags(self, *tags: str) -> Token:
+        """Invalidate every entry that has one of ``tags``, and every load of one that runs now.
+
+        Takes the same time whatever the number of entries. Returns a token when the promise
+        holds: no read that starts after it gets a value whose load had started before. An
+        invalidated value is never served again, not as stale, not within ``grace``.
+
+        Raises ``ConfigurationError`` for a list in place of tags, and for a text with braces in
+        which nobody filled in a value (a forgotten ``f``).
+        """
+        named = check_named(tags, "delete_tags")
+        await self._settle_in()
+        return await self._home.parts.invalidate(named)
+
+    async def mark_stale(self, *tags: str) -> Token:
+        """Make every entry that has one of ``tags`` stale: served once more, and refreshed behind.
+
+        The soft verb. Loads that run now are stored, and are stale too. An entry that has expired
+        stays expired.
+        """
+        named = check_named(tags, "mark_stale")
+        await self._settle_in()
+        return await self._home.parts.mark_stale(named)
+
+    async def clear(self) -> Token:
+        """Delete all entries of this cache, and nothing that is not its own."""
+        await self._settle_in()
+        return await self._home.parts.clear()
+
+    async def stamp(self) -> Stamp:
+        """Return the reading of the logical clock, for ``set(..., stamp=)``."""
+        await self._settle_in()
+        return await self._home.parts.stamp()
+
+    async def ping(self) -> bool:
+        """Return ``True`` if the store answers; raise ``StoreError`` if it does not."""
+        await self._settle_in()
+        await self._home.parts.store.ping()
+        return True
+
+
+def _is_instance(value: object, expected: Any) -> bool:
+    return not isinstance(expected, type) or isinstance(value, expected)
+
+
+def _awaited(loader: Callable[[], Any]) -> Callable[[], Awaitable[Any]]:
+    async def load() -> Any:
+        value = loader()
+        return await value if isawaitable(value) else value
+
+    return load
+
+

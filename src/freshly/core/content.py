@@ -1,0 +1,166 @@
+"""How the instances of a class are written: decided once per class, by what the class says of them.
+
+First its own word (``__cache_key__``), then what it declares (an enum, a dataclass, a pydantic
+model ...), then the builtin that it extends, and last its ``repr()``. What cannot be told from
+another of its kind by a text that lasts is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from enum import Enum
+from io import IOBase
+from threading import Thread
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+from .atoms import ATOMS
+from .attributes import additions, attributes, declared
+from .containers import CONTAINERS, Write, Writer
+from .per_type import PerType
+from .typename import dotted, is_found_by_name, type_name
+from .unstable import unstable
+
+__all__ = ["has_content", "says_its_key", "writer_of"]
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+
+# Who has one of these is opened, awaited or used up: a file, a lock, a connection, a generator.
+_RESOURCE_MARKS = ("__enter__", "__aenter__", "__next__", "__anext__", "__await__")
+
+# Tables, arrays and tensors show only a part of themselves in repr().
+_ARRAY_MARKS = ("__array__", "__dataframe__", "__arrow_c_array__", "__arrow_c_stream__")
+
+# Bases of database rows, beside SQLAlchemy's, which are known by __mapper__.
+_ROWS = {"django.db.models.base.Model", "peewee.Model", "tortoise.models.Model"}
+
+
+def says_its_key(cls: type) -> bool:
+    """Return whether the instances of ``cls`` have a ``__cache_key__``."""
+    return hasattr(cls, "__cache_key__")
+
+
+def has_content(cls: type) -> bool:
+    """Return whether the instances of ``cls`` are what they consist of, not mere objects."""
+    return cls in ATOMS or writer_of(cls) in _BY_CONTENT
+
+
+def _decide(cls: type) -> Writer:
+    if cls in CONTAINERS:
+        return CONTAINERS[cls]
+    if says_its_key(cls):
+        return _cache_key
+    if issubclass(cls, type):
+        return _class
+    if issubclass(cls, FunctionType | BuiltinFunctionType | ModuleType):
+        return _global
+    if issubclass(cls, MethodType):
+        return _method
+    if issubclass(cls, Enum):
+        return _enum
+    if _is_row(cls):
+        return _row
+    if cls.__module__.partition(".")[0] == "pandas":
+        return _array if _is_array(cls) else _repr  # its datetimes have hidden nanoseconds
+    if declared(cls) is not None or _builtin_base(cls) is not None:
+        return _content
+    return _decide_by_look(cls)
+
+
+def _decide_by_look(cls: type) -> Writer:
+    if issubclass(cls, IOBase | Thread) or any(hasattr(cls, mark) for mark in _RESOURCE_MARKS):
+        return _resource
+    if _is_array(cls):
+        return _array
+    if cls.__repr__ is object.__repr__:
+        return _global
+    return _repr
+
+
+#: Returns the writer for the instances of a class that are no atoms.
+writer_of: PerType[Writer] = PerType(_decide)
+
+
+def _cache_key(value: Any, write: Write) -> str:
+    key = value.__cache_key__
+    return f"{type_name(type(value))}({write(key() if callable(key) else key)})"
+
+
+def _class(value: type, write: Write) -> str:
+    return type_name(value)
+
+
+def _global(value: Any, write: Write) -> str:
+    if isinstance(value, ModuleType):
+        return f"module({value.__name__!r})"
+    if is_found_by_name(value):
+        return dotted(value.__module__, value.__qualname__)
+    if hasattr(value, "__qualname__"):
+        raise unstable(value, "it stands for its name, but its name does not lead back to it")
+    raise unstable(value, "it is known by its address only")
+
+
+def _method(value: MethodType, write: Write) -> str:
+    return f"method({write(value.__func__)},{write(value.__self__)})"
+
+
+def _enum(value: Enum, write: Write) -> str:
+    cls = type(value)
+    if cls._member_map_.get(value._name_) is value:
+        return f"{type_name(cls)}.{value._name_}"
+    return f"{type_name(cls)}({write(value._value_)})"  # a combination of flags
+
+
+def _content(value: Any, write: Write) -> str:
+    cls = type(value)
+    names = declared(cls) or ()
+    base = _builtin_base(cls)
+    parts = [] if base is None else [_of_base(base, value, write)]
+    parts += [f"{name}={write(each)}" for name, each in attributes(value, names)]
+    more = additions(value, names, base or object)
+    if more:
+        parts.append(f"**{write(more)}")
+    return f"{type_name(cls)}({','.join(parts)})"
+
+
+def _repr(value: object, write: Write) -> str:
+    shown = repr(value)
+    if _ADDRESS.search(shown) or hex(id(value)) in shown or str(id(value)) in shown:
+        raise unstable(value, f"its repr() holds an address, {shown[:80]}")
+    return f"{type_name(type(value))}<{str.__repr__(shown)}>"
+
+
+def _refusing(why: str) -> Writer:
+    def refuse(value: object, write: Write) -> str:
+        raise unstable(value, why)
+
+    return refuse
+
+
+_array = _refusing("its repr() shows only a part of it")
+_resource = _refusing("it is opened, awaited or used up; it is no value")
+_row = _refusing("a row of a database changes and expires behind its object; its id lasts")
+
+_BY_CONTENT: set[Writer] = {*CONTAINERS.values(), _cache_key, _class, _content, _enum}
+
+
+def _builtin_base(cls: type) -> type | None:
+    """Return the builtin that ``cls`` extends, but for named tuples, whose fields say all."""
+    if issubclass(cls, tuple) and hasattr(cls, "_fields"):
+        return None
+    return next((base for base in cls.__mro__ if base in ATOMS or base in CONTAINERS), None)
+
+
+def _of_base(base: type, value: Any, write: Write) -> str:
+    atom: Callable[[Any], str] | None = ATOMS.get(base)
+    return CONTAINERS[base](value, write) if atom is None else atom(value)
+
+
+def _is_array(cls: type) -> bool:
+    return hasattr(cls, "__len__") and any(hasattr(cls, mark) for mark in _ARRAY_MARKS)
+
+
+def _is_row(cls: type) -> bool:
+    names = (f"{base.__module__}.{base.__qualname__}" for base in cls.__mro__)
+    return hasattr(cls, "__mapper__") or any(name in _ROWS for name in names)

@@ -1,0 +1,120 @@
+"""What happened, in numbers: for one function, and for all of a cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from .entry import Entry
+
+
+class Counts:
+    """The running counts of one function, or of the commands by hand.
+
+    ``retired_hits`` are the hits of entries that have left the store; those of living entries
+    stand in the entries themselves, so that a hit touches nothing that is shared.
+    """
+
+    __slots__ = (
+        "load_errors",
+        "loads",
+        "misses",
+        "name",
+        "overtaken",
+        "retired_hits",
+        "stale_hits",
+        "waits",
+    )
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.retired_hits = 0
+        self.stale_hits = 0
+        self.misses = 0
+        self.loads = 0
+        self.load_errors = 0
+        self.waits = 0
+        self.overtaken = 0
+
+    def tally(self, living_hits: int) -> FunctionStats:
+        return FunctionStats(
+            hits=self.retired_hits + living_hits,
+            stale_hits=self.stale_hits,
+            misses=self.misses,
+            loads=self.loads,
+            load_errors=self.load_errors,
+            waits=self.waits,
+            overtaken=self.overtaken,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionStats:
+    """Counts since the cache was made.
+
+    ``hits`` are reads answered from the cache, ``stale_hits`` those of them that got a stale or
+    expired value. ``misses`` are reads that had to wait for a load, ``waits`` those of them that
+    waited for a load another read had begun. ``loads`` are runs of the loader, refreshes
+    included; ``load_errors`` those that raised; ``overtaken`` those whose value was not stored
+    because an invalidation came while they ran. Under threads a hit may go uncounted.
+    """
+
+    hits: int = 0
+    stale_hits: int = 0
+    misses: int = 0
+    loads: int = 0
+    load_errors: int = 0
+    waits: int = 0
+    overtaken: int = 0
+
+    @property
+    def hit_ratio(self) -> float:
+        """Hits by reads, 0.0 when there were none."""
+        reads = self.hits + self.misses
+        return self.hits / reads if reads else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stats(FunctionStats):
+    """The sums over a cache, with its entries, evictions and invalidations, and by function."""
+
+    entries: int = 0
+    evictions: int = 0
+    invalidations: int = 0
+    by_function: Mapping[str, FunctionStats] = field(default_factory=dict)
+
+
+def summarise(
+    counts: Iterable[Counts],
+    entries: Iterable[Entry[object]],
+    *,
+    evictions: int,
+    invalidations: int,
+) -> Stats:
+    """Add up ``counts`` and the hits that stand in ``entries``."""
+    living: dict[int, int] = {}
+    size = 0
+    for entry in entries:
+        size += 1
+        living[id(entry.counts)] = living.get(id(entry.counts), 0) + entry.uses
+    tallies: dict[str, FunctionStats] = {}
+    for count in counts:
+        tally = count.tally(living.get(id(count), 0))
+        tallies[count.name] = add(tallies.get(count.name, FunctionStats()), tally)
+    total = FunctionStats()
+    for tally in tallies.values():
+        total = add(total, tally)
+    return Stats(
+        **{name: getattr(total, name) for name in _NAMES},
+        entries=size,
+        evictions=evictions,
+        invalidations=invalidations,
+        by_function=tallies,
+    )
+
+
+_NAMES = tuple(FunctionStats.__dataclass_fields__)
+
+
+def add(one: FunctionStats, other: FunctionStats) -> FunctionStats:
+    return FunctionStats(*(getattr(one, name) + getattr(other, name) for name in _NAMES))

@@ -1,0 +1,367 @@
+"""The path of a read: look, judge, serve or load. All branching on freshness stands here.
+
+    read ── look ── judge ─┬─ SERVE ──────────────────────────────── value
+                           ├─ SERVE_AND_REFRESH ─ flight behind ──── value
+                           ├─ REFRESH_OR_SERVE ── ride ─┬─────────── value
+                           │                            └ failed ─── expired value
+                           └─ LOAD ────────────── ride ───────────── value
+
+To *ride* is to board the flight of the key, or to pilot one, and to wait for its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import Any, Final
+
+from ..errors import DeadlockError, StoreError
+from .entry import Entry
+from .events import Event, Loaded, LoadFailed, ServedExpired, StoreFailed
+from .flight import Flight, Flights
+from .lifetime import Lifetime
+from .load import Load, current_load, note_hit, running_load
+from .ports import Look, Runtime, Store
+from .recipe import Call, Recipe
+from .verdict import Verdict, is_served_to_a_command, judge
+
+
+class _Again(Enum):
+    AGAIN = "the ride ended without an answer for this reader"
+
+
+AGAIN: Final = _Again.AGAIN
+
+# Pauses are few: one for each key whose load failed a moment ago. Past this many, those that are
+# over are dropped.
+MANY_PAUSES = 1_000
+
+
+class Engine:
+    """One store, its flights, and one colour of caller.
+
+    ``pauses`` holds, by key, until when a failed load is not tried again while an older value
+    can be served; the engines of both colours share it, as they share the flights.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        runtime: Runtime,
+        flights: Flights,
+        pauses: dict[str, float],
+        emit: Callable[[Event], None],
+    ) -> None:
+        self._store = store
+        self._runtime = runtime
+        self._flights = flights
+        self._pauses = pauses
+        self._emit = emit
+
+    async def read(self, call: Call) -> Any:
+        """Return the value of ``call``: cached if it may be served, loaded otherwise."""
+        ticket = self._flights.ticket()
+        while True:
+            look = await self._look(call)
+            entry = look.entry
+            match judge(entry, look.now, paused=self._is_paused(call.key, look.now)):
+                case Verdict.SERVE if entry is not None:
+                    return self._serve(call, entry, look.now)
+                case Verdict.SERVE_AND_REFRESH if entry is not None:
+                    self._refresh_behind(call, look, ticket)
+                    return self._serve(call, entry, look.now)
+                case Verdict.REFRESH_OR_SERVE:
+                    try:
+                        answer = await self._ride(call, look, ticket)
+                    except DeadlockError:
+                        raise
+                    except Exception as error:
+                        answer = await self._stand_in(call, error)
+                case _:
+                    answer = await self._ride(call, look, ticket)
+            if answer is not AGAIN:
+                return answer
+
+    async def refresh(self, call: Call) -> Any:
+        """Load the value of ``call`` anew and return it, whatever is stored.
+
+        The load begins after this call did; of several such calls at once one loads.
+        """
+        ticket = self._flights.ticket()
+        while True:
+            look = await self._look(call)
+            answer = await self._ride(call, look, ticket, newer_only=True)
+            if answer is not AGAIN:
+                return answer
+
+    async def find(self, key: str, tags: Iterable[str] = ()) -> Entry[Any] | None:
+        """Return the entry that a command would be served, without loading."""
+        look = await self._store.look(key, tags)
+        return look.entry if is_served_to_a_command(look.entry, look.now) else None
+
+    async def get(self, key: str, recipe: Recipe) -> Entry[Any] | None:
+        """Return the entry under ``key`` and count the read."""
+        look = await self._store.look(key)
+        entry = look.entry
+        if entry is None or not is_served_to_a_command(entry, look.now):
+            recipe.counts.misses += 1
+            return None
+        self._note(recipe, entry, look.now)
+        return entry
+
+    async def put(
+        self,
+        key: str,
+        value: Any,
+        recipe: Recipe,
+        lifetime: Lifetime,
+        tags: tuple[str, ...],
+        stamp: int | None,
+    ) -> bool:
+        """Store ``value`` by hand. With a ``stamp`` it is stored unless it was overtaken since."""
+        now = (await self._store.look(key)).now
+        entry = self._entry(key, value, recipe, lifetime, tags, stamp or 0, now, 0.0)
+        if stamp is not None:
+            return await self._store.land(entry, _never)
+        await self._store.put(entry)
+        return True
+
+    # -- the steps of a read -----------------------------------------------------------------
+
+    async def _look(self, call: Call) -> Look:
+        try:
+            return await self._store.look(call.key, call.tags)
+        except StoreError as error:
+            self._emit(StoreFailed("look", call.key, error))
+            return Look(None, None, self._runtime.now(), _always_overtakes)
+
+    def _serve(self, call: Call, entry: Entry[Any], now: float) -> Any:
+        self._note(call.recipe, entry, now)
+        if call.rows is not None and now < entry.early_at:
+            self._store.bind(entry, call.rows, call.row)
+        copy = call.recipe.copy
+        return entry.value if copy is None else copy(entry.value)
+
+    def _note(self, recipe: Recipe, entry: Entry[Any], now: float) -> None:
+        entry.uses += 1
+        if now >= entry.stale_at:
+            recipe.counts.stale_hits += 1
+        if self._flights.loads:
+            note_hit(self._store, entry, now)
+
+    def _refresh_behind(self, call: Call, look: Look, ticket: int) -> None:
+        if look.stamp is None:
+            return
+        may_join = self._joiner(call, look, ticket)
+        flight = self._flights.board_behind(call.key, look.stamp, may_join)
+        if flight is None:
+            return
+        if not self._runtime.spawn(flight, lambda: self._fly(flight, call, look)):
+            self._flights.abandon(flight)
+
+    async def _stand_in(self, call: Call, error: Exception) -> Any:
+        """Answer a failed load with the expired value, unless it was invalidated meanwhile."""
+        look = await self._look(call)
+        if look.entry is None or judge(look.entry, look.now) is Verdict.LOAD:
+            raise error
+        self._emit(ServedExpired(call.key, call.recipe.counts.name, error))
+        return self._serve(call, look.entry, look.now)
+
+    # -- riding ------------------------------------------------------------------------------
+
+    def _joiner(
+        self, call: Call, look: Look, ticket: int, *, newer_only: bool = False
+    ) -> Callable[[Flight], bool]:
+        """Return the rule by which this reader may wait for a flight.
+
+        A flight that took off after the read started answers it. An older one may, if neither
+        the key nor a tag known by now was invalidated after its stamp.
+        """
+
+        def may_join(flight: Flight) -> bool:
+            if flight.ticket > ticket:
+                return True
+            if newer_only or flight.stamp is None or look.stamp is None:
+                return False
+            return not look.overtakes(flight.stamp, call.tags, call.key)
+
+        return may_join
+
+    async def _ride(
+        self, call: Call, look: Look, ticket: int, *, newer_only: bool = False
+    ) -> Any:
+        may_join = self._joiner(call, look, ticket, newer_only=newer_only)
+        flight, is_pilot = self._flights.board(call.key, look.stamp, may_join)
+        counts = call.recipe.counts
+        counts.misses += 1
+        counts.waits += not is_pilot
+        try:
+            await self._wait(flight, call, look, is_pilot=is_pilot)
+        except BaseException:
+            self._flights.leave(flight, is_pilot=is_pilot)
+            raise
+        answer = await self._answer(flight, call, ticket, is_pilot=is_pilot)
+        if answer is AGAIN:
+            counts.misses -= 1
+            counts.waits -= not is_pilot
+        return answer
+
+    async def _wait(self, flight: Flight, call: Call, look: Look, *, is_pilot: bool) -> None:
+        load = self._flights.begin_waiting(flight)
+        try:
+            if is_pilot:
+                await self._runtime.launch(flight, lambda: self._fly(flight, call, look))
+            elif not self._runtime.can_wait(flight):
+                raise DeadlockError(
+                    f"a blocking call for {call.key!r} on the thread of the event loop that is "
+                    f"loading it would stop that load: await it there, or call it in another thread"
+                )
+            await self._runtime.wait(flight)
+        finally:
+            self._flights.end_waiting(load, flight)
+
+    async def _answer(self, flight: Flight, call: Call, ticket: int, *, is_pilot: bool) -> Any:
+        """Judge what the flight brought for this one passenger."""
+        if flight.ended_by_close:
+            return await call.loader()
+        if flight.is_abandoned:
+            if is_pilot and flight.interruption is not None:
+                raise flight.interruption
+            return AGAIN
+        if flight.error is not None:
+            if flight.starter_left and not is_pilot:
+                # What failed may have been the starter's: its session was closed when it left.
+                return AGAIN
+            flight.raise_error()
+        if not is_pilot and flight.ticket < ticket and await self._was_overtaken(flight, call):
+            return AGAIN
+        outer = running_load(self._store)
+        if outer is not None:
+            outer.collect(flight.tags, is_stale=flight.made_from_stale)
+        copy = call.recipe.copy
+        return flight.value if copy is None else copy(flight.value)
+
+    async def _was_overtaken(self, flight: Flight, call: Call) -> bool:
+        """Judge a join at its end, by the tags that were not known when it began.
+
+        For the tags known then, an invalidation before the read began was seen at boarding; one
+        that came later need not be. For the others the two cannot be told apart: load again.
+        """
+        later = [tag for tag in flight.tags if tag not in call.tags]
+        return (
+            bool(later)
+            and flight.stamp is not None
+            and await self._store.overtaken(flight.stamp, later)
+        )
+
+    # -- flying ------------------------------------------------------------------------------
+
+    async def _fly(self, flight: Flight, call: Call, look: Look) -> None:
+        """Run the loader and store its value. Ends the flight, whatever happens."""
+        parent = None if flight.is_background else current_load.get()
+        load = Load(self._store, flight, parent)
+        token = current_load.set(load)
+        counts, began = call.recipe.counts, self._runtime.now()
+        counts.loads += 1
+        try:
+            flight.value = await call.loader()
+            seconds = self._runtime.now() - began
+            stored = await self._land(flight, call, look, load, seconds)
+            self._pauses.pop(call.key, None)
+            self._emit(Loaded(call.key, counts.name, seconds, stored, flight.is_background))
+        except Exception as error:
+            flight.fail(error)
+            self._failed(flight, call, look, self._runtime.now() - began, error)
+        except BaseException as error:
+            flight.interruption = error
+            flight.is_abandoned = True
+            raise
+        finally:
+            load.is_over = True
+            current_load.reset(token)
+            self._flights.end(flight)
+
+    async def _land(
+        self, flight: Flight, call: Call, look: Look, load: Load, seconds: float
+    ) -> bool:
+        recipe, value, arguments = call.recipe, flight.value, call.arguments
+        found = recipe.result_tags(arguments, value)
+        flight.tags = tuple(dict.fromkeys((*call.tags, *found, *load.tags)))
+        flight.made_from_stale = load.made_from_stale
+        if flight.stamp is None or not recipe.is_kept(arguments, value):
+            return False
+        kept = value if recipe.copy is None else recipe.copy(value)
+        lifetime = recipe.lifetime(arguments, value)
+        entry = self._entry(
+            call.key, kept, recipe, lifetime, flight.tags, flight.stamp, look.now, seconds
+        )
+        if flight.made_from_stale:
+            entry.mark_stale()
+        return await self._store_landed(flight, call, entry)
+
+    async def _store_landed(self, flight: Flight, call: Call, entry: Entry[Any]) -> bool:
+        try:
+            stored = await self._store.land(entry, lambda: flight.is_superseded)
+        except StoreError as error:
+            self._emit(StoreFailed("land", call.key, error))
+            return False
+        if not stored:
+            call.recipe.counts.overtaken += 1
+        elif call.rows is not None:
+            self._store.bind(entry, call.rows, call.row)
+        return stored
+
+    def _entry(
+        self,
+        key: str,
+        value: Any,
+        recipe: Recipe,
+        lifetime: Lifetime,
+        tags: tuple[str, ...],
+        stamp: int,
+        born: float,
+        load_seconds: float,
+    ) -> Entry[Any]:
+        instants = lifetime.instants(
+            born,
+            load_seconds=load_seconds,
+            dice=self._runtime.dice(),
+            longest=self._store.max_ttl,
+        )
+        return Entry(
+            key,
+            value,
+            instants=instants,
+            tags=tags,
+            stamp=stamp,
+            counts=recipe.counts,
+            load_seconds=load_seconds,
+        )
+
+    # -- failing -----------------------------------------------------------------------------
+
+    def _failed(
+        self, flight: Flight, call: Call, look: Look, seconds: float, error: Exception
+    ) -> None:
+        call.recipe.counts.load_errors += 1
+        if look.entry is not None:
+            if len(self._pauses) >= MANY_PAUSES:
+                self._drop_old_pauses(look.now)
+            self._pauses[call.key] = look.now + seconds + call.recipe.retry_after
+        name = call.recipe.counts.name
+        self._emit(LoadFailed(call.key, name, seconds, error, flight.is_background))
+
+    def _is_paused(self, key: str, now: float) -> bool:
+        return bool(self._pauses) and now < self._pauses.get(key, now)
+
+    def _drop_old_pauses(self, now: float) -> None:
+        for key in [key for key, until in self._pauses.items() if until <= now]:
+            self._pauses.pop(key, None)
+
+
+def _never() -> bool:
+    return False
+
+
+def _always_overtakes(stamp: int, tags: Iterable[str], key: str | None) -> bool:
+    return True

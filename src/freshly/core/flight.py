@@ -1,0 +1,237 @@
+"""One load of a key at a time in this process, whoever asks, from threads and event loops.
+
+A flight is one load and those who wait for it. The flight belongs to the cache, not to the
+caller who began it: a caller that is cancelled leaves, and only when the last one has left is
+the load cancelled. A join is provisional; whether the value answers a waiter is judged at the end.
+
+Tickets order reads and flights of this process: a flight whose ticket is later than a read's
+began its load after that read had started, so its value answers the read whatever happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from threading import Lock
+from types import TracebackType
+from typing import Any
+
+from ..errors import DeadlockError
+from .load import Load, current_load
+
+
+class Flight:
+    """One load: its stamp, its ticket, its passengers and, at last, its outcome."""
+
+    __slots__ = (
+        "_traceback",
+        "_wakers",
+        "cancel",
+        "ended_by_close",
+        "error",
+        "has_ended",
+        "interruption",
+        "is_abandoned",
+        "is_alive",
+        "is_background",
+        "is_superseded",
+        "key",
+        "made_from_stale",
+        "passengers",
+        "stamp",
+        "starter_left",
+        "tags",
+        "thread",
+        "ticket",
+        "value",
+        "waits_for",
+    )
+
+    def __init__(self, key: str, stamp: int | None, ticket: int, *, is_background: bool) -> None:
+        self.key = key
+        self.stamp = stamp
+        self.ticket = ticket
+        self.is_background = is_background
+        self.passengers = 0
+        self.starter_left = False
+        self.is_superseded = False
+        self.has_ended = False
+        self.is_abandoned = False
+        self.ended_by_close = False
+        self.interruption: BaseException | None = None
+        self.value: Any = None
+        self.tags: tuple[str, ...] = ()
+        self.made_from_stale = False
+        self.error: Exception | None = None
+        self._traceback: TracebackType | None = None
+        # The flights that the loader of this one waits for: see Flights.waiting.
+        self.waits_for: list[Flight] = []
+        self._wakers: list[Callable[[], None]] = []
+        # The runtime that flies it says how to end it, whether it can still end by itself, and
+        # which thread must not be stopped while it flies.
+        self.cancel: Callable[[], None] | None = None
+        self.is_alive: Callable[[], bool] = _always
+        self.thread: int | None = None
+
+    def fail(self, error: Exception) -> None:
+        self.error, self._traceback = error, error.__traceback__
+
+    def raise_error(self) -> None:
+        """Raise the loader's error, with the traceback it came with.
+
+        Many waiters raise one error object; without this each would add its frames to it.
+        """
+        if self.error is not None:
+            raise self.error.with_traceback(self._traceback)
+
+    def reaches(self, goals: set[Flight]) -> bool:
+        """Return whether this flight waits, directly or not, for one of ``goals``."""
+        seen: set[Flight] = set()
+        ahead = [self]
+        while ahead:
+            flight = ahead.pop()
+            if flight in goals:
+                return True
+            if flight not in seen:
+                seen.add(flight)
+                ahead.extend(flight.waits_for)
+        return False
+
+
+def _always() -> bool:
+    return True
+
+
+class Flights:
+    """The flights of one cache by key."""
+
+    def __init__(self) -> None:
+        # Held for a dict operation and never across an await.
+        self._lock = Lock()
+        self._by_key: dict[str, Flight] = {}
+        self._flying: set[Flight] = set()
+        self._tickets = count(1)
+        #: How many loads run now. The hit path asks only whether there is any.
+        self.loads = 0
+
+    def ticket(self) -> int:
+        return next(self._tickets)
+
+    def board(
+        self, key: str, stamp: int | None, may_join: Callable[[Flight], bool]
+    ) -> tuple[Flight, bool]:
+        """Return a flight of ``key`` to wait for, and whether the caller is its pilot.
+
+        A flight that ``may_join`` refuses goes on for its own passengers, but its value will not
+        be stored: the new one supersedes it.
+        """
+        with self._lock:
+            flight = self._by_key.get(key)
+            if flight is not None and flight.is_alive() and may_join(flight):
+                flight.passengers += 1
+                return flight, False
+            return self._take_off(key, stamp, flight, is_background=False), True
+
+    def board_behind(
+        self, key: str, stamp: int, may_join: Callable[[Flight], bool]
+    ) -> Flight | None:
+        """Return a new flight without passengers, or ``None`` if one like it is in the air."""
+        with self._lock:
+            flight = self._by_key.get(key)
+            if flight is not None and flight.is_alive() and may_join(flight):
+                return None
+            return self._take_off(key, stamp, flight, is_background=True)
+
+    def _take_off(
+        self, key: str, stamp: int | None, former: Flight | None, *, is_background: bool
+    ) -> Flight:
+        if former is not None:
+            former.is_superseded = True
+        flight = Flight(key, stamp, self.ticket(), is_background=is_background)
+        flight.passengers = 0 if is_background else 1
+        self._by_key[key] = flight
+        self._flying.add(flight)
+        self.loads += 1
+        return flight
+
+    def leave(self, flight: Flight, *, is_pilot: bool) -> None:
+        """Let a passenger go who was cancelled; the last one out cancels the load."""
+        with self._lock:
+            flight.passengers -= 1
+            flight.starter_left = flight.starter_left or is_pilot
+            is_last = flight.passengers <= 0 and not flight.is_background and not flight.has_ended
+            if is_last:
+                # At once, so that nobody boards a flight that is about to be cancelled.
+                self._remove(flight)
+        if is_last and flight.cancel is not None:
+            flight.cancel()
+
+    def end(self, flight: Flight) -> None:
+        """Take ``flight`` from the table and wake those who wait. Its outcome stands in it."""
+        with self._lock:
+            if flight.has_ended:
+                return
+            flight.has_ended = True
+            self._remove(flight)
+            self._flying.discard(flight)
+            self.loads -= 1
+            wakers, flight._wakers = flight._wakers, []
+        for wake in wakers:
+            wake()
+
+    def abandon(self, flight: Flight) -> None:
+        """End a flight that was cancelled or interrupted: it says nothing about the value."""
+        if not flight.has_ended:
+            flight.is_abandoned = True
+            self.end(flight)
+
+    def _remove(self, flight: Flight) -> None:
+        if self._by_key.get(flight.key) is flight:
+            del self._by_key[flight.key]
+
+    def call_at_end(self, flight: Flight, wake: Callable[[], None]) -> bool:
+        """Have ``wake`` called once when ``flight`` ends; return False if it has ended."""
+        with self._lock:
+            if flight.has_ended:
+                return False
+            flight._wakers.append(wake)
+            return True
+
+    def oldest_stamp(self) -> int | None:
+        """Return the earliest stamp of a load that runs, or ``None``."""
+        with self._lock:
+            return min((f.stamp for f in self._flying if f.stamp is not None), default=None)
+
+    def in_the_air(self) -> list[Flight]:
+        with self._lock:
+            return list(self._flying)
+
+    def begin_waiting(self, flight: Flight) -> Load | None:
+        """Note that the load this code runs inside waits for ``flight``; return that load.
+
+        Raises ``DeadlockError`` if ``flight`` already waits for that load: neither would end.
+        Check and note are one step, so of two loads that meet the later one is refused.
+        """
+        inner = current_load.get()
+        if inner is None:
+            return None
+        around: set[Flight] = set()
+        load: Load | None = inner
+        while load is not None:
+            if not load.is_over:
+                around.add(load.flight)
+            load = load.parent
+        with self._lock:
+            if not flight.has_ended and flight.reaches(around):
+                raise DeadlockError(
+                    f"the load of {flight.key!r} reads {flight.key!r} again, directly or through "
+                    f"another cached call, and would wait for itself: call .uncached there, or "
+                    f"break the circle"
+                )
+            inner.flight.waits_for.append(flight)
+        return inner
+
+    def end_waiting(self, load: Load | None, flight: Flight) -> None:
+        if load is not None:
+            with self._lock:
+                load.flight.waits_for.remove(flight)

@@ -1,0 +1,52 @@
+"""How long a value lives: five options, five instants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Instants = tuple[float, float, float, float, float]
+
+# A refresh that is to end before the value turns stale has to begin at least one load time
+# earlier. Two leave room for a load slower than the last one; the third is spread by chance so
+# that processes which loaded together do not refresh together (after XFetch: Vattani, Chierichetti,
+# Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015).
+LOADS_AHEAD = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """The life of a value, in seconds from its birth: ``early_ttl <= soft_ttl <= ttl``.
+
+    ``None`` for ``soft_ttl`` or ``early_ttl`` means the next one; ``ttl=None`` means as long as
+    the store keeps anything. ``grace`` is added to ``ttl``. ``jitter`` is the greatest part of
+    the whole life, from 0 to 1, by which chance may shorten it.
+    """
+
+    ttl: float | None
+    soft_ttl: float | None = None
+    early_ttl: float | None = None
+    grace: float = 0.0
+    jitter: float = 0.0
+
+    def instants(self, born: float, *, load_seconds: float, dice: float, longest: float) -> Instants:
+        """Return ``(born, early_at, stale_at, expires_at, dead_at)``.
+
+        ``dice`` is a number from 0 to 1; ``longest`` the store's own limit for a whole life.
+        """
+        scale = 1.0 - self.jitter * dice
+        ttl = min(longest if self.ttl is None else self.ttl * scale, longest)
+        soft = ttl if self.soft_ttl is None else min(self.soft_ttl * scale, ttl)
+        expires_at = born + ttl
+        # One object for instants that are one instant: entries are many.
+        stale_at = expires_at if soft == ttl else born + soft
+        early_at = stale_at
+        if self.early_ttl is not None:
+            early = min(self.early_ttl * scale, soft)
+            early_at = born + _ahead_of_slow_loads(early, soft, load_seconds, dice)
+        dead_at = expires_at if self.grace == 0 else born + min(ttl + self.grace, longest)
+        return born, early_at, stale_at, expires_at, dead_at
+
+
+def _ahead_of_slow_loads(early: float, soft: float, load_seconds: float, dice: float) -> float:
+    ahead = soft - (LOADS_AHEAD + dice) * load_seconds
+    return min(early, max(ahead, soft / 2))

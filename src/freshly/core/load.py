@@ -1,0 +1,59 @@
+"""A running load: what it collects, and which load it runs inside.
+
+A cached call inside a loader hands its tags to the load around it, because that load's value is
+made from its. A value made from a stale value is stale from its birth.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .entry import Entry
+    from .flight import Flight
+
+
+class Load:
+    """One run of a loader.
+
+    ``owner`` is whose logical clock the stamp is on: the tags of another cache mean nothing to
+    it. Tags that come after the loader has returned are dropped, since its entry is made.
+    """
+
+    __slots__ = ("_tags", "flight", "is_over", "made_from_stale", "owner", "parent")
+
+    def __init__(self, owner: object, flight: Flight, parent: Load | None) -> None:
+        self.owner = owner
+        self.flight = flight
+        self.parent = parent
+        self._tags: dict[str, None] = {}
+        self.made_from_stale = False
+        self.is_over = False
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        return tuple(self._tags)
+
+    def collect(self, tags: tuple[str, ...], *, is_stale: bool = False) -> None:
+        self._tags.update(dict.fromkeys(tags))
+        self.made_from_stale = self.made_from_stale or is_stale
+
+
+# A task that a loader starts inherits it; other callers do not see it.
+current_load: ContextVar[Load | None] = ContextVar("freshly_load", default=None)
+
+
+def running_load(owner: object) -> Load | None:
+    """Return the innermost load of ``owner`` that this code runs inside, if any."""
+    load = current_load.get()
+    while load is not None and (load.owner is not owner or load.is_over):
+        load = load.parent
+    return load
+
+
+def note_hit(owner: object, entry: Entry[Any], now: float) -> None:
+    """Hand the tags of ``entry`` to the load that this code runs inside, if any."""
+    load = running_load(owner)
+    if load is not None:
+        load.collect(entry.tags, is_stale=now >= entry.stale_at)

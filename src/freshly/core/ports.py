@@ -1,0 +1,119 @@
+"""What the engine needs from the world. Adapters implement these; the core imports none of them.
+
+The engine is written once, as ``async def``. On asyncio its awaits wait; on threads every
+awaitable of a runtime or a store ends without suspending, and the call is stepped to its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, NamedTuple, Protocol
+
+from .entry import Entry
+from .flight import Flight
+from .rows import Rows
+
+
+class Look(NamedTuple):
+    """What one look into a store found.
+
+    ``entry`` is valid as of ``stamp``, or ``None``; ``stamp`` was read before any load that this
+    look leads to, and is ``None`` if the store did not answer. ``now`` is the time on the clock
+    that the entry's instants are on. ``overtakes`` tells from what this look saw whether one of
+    the tags it asked for, or its key, was invalidated after a stamp.
+    """
+
+    entry: Entry[Any] | None
+    stamp: int | None
+    now: float
+    overtakes: Callable[[int, Iterable[str], str | None], bool]
+
+
+class Store(Protocol):
+    """A place where entries live, with the logical clock of their tags."""
+
+    max_ttl: float
+
+    async def look(self, key: str, tags: Iterable[str] = ()) -> Look:
+        """Return the valid entry under ``key``, unless it lacks one of ``tags``."""
+
+    async def overtaken(self, stamp: int, tags: Iterable[str]) -> bool:
+        """Return whether one of ``tags`` was invalidated after ``stamp``."""
+
+    async def land(self, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
+        """Store what a load made, unless it was overtaken or ``unless`` says so; say if it was stored.
+
+        Both questions and the storing are one step: nothing comes between them.
+        """
+
+    async def put(self, entry: Entry[Any]) -> None:
+        """Store ``entry`` over whatever is there; loads of its key that are running do not land."""
+
+    async def invalidate(self, tags: Iterable[str]) -> int:
+        """Make entries with one of ``tags`` invalid, loads that are running included."""
+
+    async def mark_stale(self, tags: Iterable[str]) -> int:
+        """Make entries with one of ``tags`` stale, those of running loads included."""
+
+    async def delete(self, keys: Iterable[str]) -> int:
+        """Delete entries by key, with the promise of ``invalidate``; return how many there were."""
+
+    async def delete_match(self, pattern: str) -> int:
+        """Delete entries whose key matches a glob, with the promise of ``invalidate``."""
+
+    async def clear(self) -> int:
+        """Delete all entries of this cache and nothing else, with the promise of ``invalidate``."""
+
+    async def stamp(self) -> int:
+        """Return the reading of the logical clock."""
+
+    async def tidy(self, oldest: int | None) -> None:
+        """Forget metadata that neither an entry nor a load stamped ``oldest`` or later can need."""
+
+    async def ping(self) -> None:
+        """Return if the store answers; raise ``StoreError`` if not."""
+
+    async def close(self) -> None: ...
+
+    def bind(self, entry: Entry[Any], rows: Rows, row: object) -> None:
+        """Let the hit path find ``entry`` under ``row``, if this store keeps entries in the process."""
+
+
+class Clock(Protocol):
+    """Seconds that only grow."""
+
+    def now(self) -> float: ...
+
+
+Job = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Runtime(Protocol):
+    """Who runs a load, and who waits for it."""
+
+    def now(self) -> float:
+        """Return seconds, to measure how long a load takes."""
+
+    def dice(self) -> float:
+        """Return a number from 0 up to 1, by chance."""
+
+    async def launch(self, flight: Flight, job: Job) -> None:
+        """Run ``job``, the load of ``flight``; return when it has ended or runs on its own."""
+
+    def spawn(self, flight: Flight, job: Job) -> bool:
+        """Run ``job`` behind the caller's back, in a context without a running load.
+
+        Return False if that is not possible now; then ``job`` was not begun.
+        """
+
+    def can_wait(self, flight: Flight) -> bool:
+        """Return whether this caller may wait for ``flight`` without stopping it."""
+
+    async def wait(self, flight: Flight) -> None:
+        """Return when ``flight`` has ended."""
+
+
+class Observer(Protocol):
+    """Who wants to know what happened. It must return soon and may not raise."""
+
+    def __call__(self, event: object, /) -> None: ...

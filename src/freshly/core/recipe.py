@@ -1,0 +1,47 @@
+"""What a decorated function, or a command, asks for each of its entries."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .counts import Counts
+from .lifetime import Lifetime
+from .rows import Rows
+
+Arguments = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to make an entry of a value, for one function.
+
+    The callables get the arguments of the call by name and the value the loader returned.
+    ``give`` is what a caller gets of a stored value, ``keep`` what is stored of a loaded one.
+    ``retry_after`` is in seconds.
+    """
+
+    counts: Counts
+    lifetime: Callable[[Arguments, Any], Lifetime]
+    result_tags: Callable[[Arguments, Any], tuple[str, ...]]
+    is_kept: Callable[[Arguments, Any], bool]
+    retry_after: float
+    copy: Callable[[Any], Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a cached function: its key, its tags, and how to load its value.
+
+    ``tags`` are those known before the load. ``rows`` and ``row`` say where the hit path would
+    look for it; ``rows`` is ``None`` if it cannot.
+    """
+
+    key: str
+    tags: tuple[str, ...]
+    recipe: Recipe
+    loader: Callable[[], Awaitable[Any]]
+    arguments: Arguments = field(default_factory=dict)
+    rows: Rows | None = None
+    row: Hashable = None

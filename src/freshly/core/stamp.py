@@ -1,0 +1,138 @@
+"""The logical clock: which invalidation came after which load.
+
+Every invalidation advances the clock and writes the new reading at each of its tags. A load
+notes the reading before it starts; that is its stamp. Its value is valid while no tag carries a
+later reading. So an invalidation costs one write a tag, whatever the number of entries, and a
+load that an invalidation overtook is never valid, whenever it ends.
+
+Order of writing: marks first, then ``reading``, then ``gate``. A reader takes ``reading`` first
+and looks at the marks after it. Whatever it misses there is newer than the reading it took, so
+it will look again.
+
+Marks would pile up for ever. ``prune`` drops those that no entry and no running load can still
+need and raises ``floor`` in their place; a stamp under the floor is never valid.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from fnmatch import translate
+from threading import Lock
+from typing import Any
+
+from .entry import Entry
+
+
+class LogicalClock:
+    """A logical clock in this process, with the marks of tags, keys and patterns.
+
+    ``gate`` is what an entry must have ``seen`` to be served without a look: the reading, or
+    ``None`` while every read has to take the long way.
+    """
+
+    __slots__ = ("_hard", "_keys", "_lock", "_open", "_patterns", "_soft", "floor", "gate", "reading")
+
+    def __init__(self) -> None:
+        self.reading = 1
+        self.gate: int | None = 1
+        self.floor = 0
+        self._open = True
+        self._hard: dict[str, int] = {}
+        self._soft: dict[str, int] = {}
+        self._keys: dict[str, int] = {}
+        self._patterns: list[tuple[int, re.Pattern[str]]] = []
+        self._lock = Lock()
+
+    def advance(
+        self,
+        *,
+        tags: Iterable[str] = (),
+        stale: Iterable[str] = (),
+        keys: Iterable[str] = (),
+        pattern: str | None = None,
+        everything: bool = False,
+    ) -> int:
+        """Advance the clock, leave marks, and return the new reading."""
+        with self._lock:
+            reading = self.reading + 1
+            for tag in tags:
+                self._hard[tag] = reading
+            for tag in stale:
+                self._soft[tag] = reading
+            for key in keys:
+                self._keys[key] = reading
+            if pattern is not None:
+                self._patterns.append((reading, re.compile(translate(pattern))))
+            if everything:
+                self._forget_until(reading)
+            self.reading = reading
+            self.gate = reading if self._open else None
+            return reading
+
+    def overtaken(self, stamp: int, tags: Iterable[str], key: str | None = None) -> bool:
+        """Return whether anything with one of ``tags``, or ``key``, was invalidated after ``stamp``."""
+        # The marks before the floor: prune raises the floor before it drops marks.
+        hard, keys, patterns = self._hard, self._keys, self._patterns
+        if stamp < self.floor:
+            return True
+        if any(hard.get(tag, 0) > stamp for tag in tags):
+            return True
+        if key is None:
+            return False
+        return keys.get(key, 0) > stamp or any(
+            reading > stamp and pattern.match(key) for reading, pattern in patterns
+        )
+
+    def settle(self, entry: Entry[Any]) -> bool:
+        """Return whether ``entry`` is still valid, and remember the answer in it.
+
+        An entry with a tag that was marked stale becomes stale here.
+        """
+        reading, seen = self.reading, entry.seen
+        if seen == reading:
+            return True
+        hard, soft = self._hard, self._soft
+        if seen < self.floor:
+            return False
+        for tag in entry.tags:
+            if hard.get(tag, 0) > seen:
+                return False
+        for tag in entry.tags:
+            if soft.get(tag, 0) > seen:
+                entry.mark_stale()
+        entry.seen = reading
+        return True
+
+    def holds(self, entry: Entry[Any], now: float) -> bool:
+        """Return whether a hit may take ``entry`` at ``now``: the second look of the hit path."""
+        return self.gate is not None and self.settle(entry) and entry.next_at > now
+
+    def close_gate(self) -> None:
+        """Make every read take the long way, until ``open_gate``."""
+        with self._lock:
+            self._open, self.gate = False, None
+
+    def open_gate(self) -> None:
+        with self._lock:
+            self._open, self.gate = True, self.reading
+
+    @property
+    def marks(self) -> int:
+        """How many marks the clock remembers."""
+        return len(self._hard) + len(self._soft) + len(self._keys) + len(self._patterns)
+
+    def prune(self, until: int) -> None:
+        """Forget the marks up to ``until``; stamps below it are invalid from now on.
+
+        Call it only when every entry has been settled at ``until`` or later.
+        """
+        with self._lock:
+            self._forget_until(until)
+
+    def _forget_until(self, until: int) -> None:
+        self.floor = max(self.floor, until)
+        self._hard = {name: mark for name, mark in self._hard.items() if mark > until}
+        self._soft = {name: mark for name, mark in self._soft.items() if mark > until}
+        self._keys = {name: mark for name, mark in self._keys.items() if mark > until}
+        self._patterns = [mark for mark in self._patterns if mark[0] > until]

@@ -1,0 +1,23 @@
+"""Readings of a logical clock in the hands of users."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A moment in the life of one store. Of two stores they cannot be compared."""
+
+    reading: int
+    origin: object = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp(Reading):
+    """Taken before a load by hand: ``set(..., stamp=stamp)`` stores only what nothing overtook."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token(Reading):
+    """What an invalidation returns when it is done: reads from here on are no older than it."""

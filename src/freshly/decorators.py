@@ -1,0 +1,177 @@
+"""The decorators: options checked, templates compiled, a wrapper written, once a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from functools import update_wrapper
+from inspect import (
+    isasyncgenfunction,
+    iscoroutinefunction,
+    isfunction,
+    isgeneratorfunction,
+    signature,
+)
+from typing import Any
+
+from . import options
+from .bound import CachedMethod
+from .cached import Cached
+from .core.duration import Duration
+from .core.key import KeyMaker
+from .core.tags import Tags, TagsOption, check_named
+from .core.template import Template
+from .errors import ConfigurationError
+from .options import TTL
+
+RECEIVERS = ("self", "cls")
+
+Recipient = Callable[[Cached], None]
+
+
+def decorate(
+    function: Any,
+    *,
+    register: Recipient,
+    is_bypassed: Callable[[], bool],
+    ttl: TTL,
+    key: str | None,
+    tags: TagsOption,
+    soft_ttl: TTL,
+    early_ttl: TTL,
+    grace: Duration | None,
+    retry_after: Duration | None,
+    jitter: float,
+    condition: Callable[..., object] | None,
+    exclude: Iterable[str],
+    vary: Iterable[ContextVar[Any]],
+    copy: bool,
+) -> Any:
+    """Return what stands in for ``function``: a function, or what gives one in its class."""
+    plain = _plain_function(function)
+    receiver = None if isinstance(function, staticmethod) else receiver_of(plain)
+    names = tuple(signature(plain).parameters)
+    name = f"{plain.__module__}.{plain.__qualname__}"
+    compiled = Tags(tags, names)
+    recipe = options.recipe(
+        name,
+        names,
+        ttl=ttl,
+        soft_ttl=soft_ttl,
+        early_ttl=early_ttl,
+        grace=grace,
+        retry_after=retry_after,
+        jitter=jitter,
+        tags=compiled,
+        condition=condition,
+        copy=copy,
+    )
+    cached = Cached(
+        plain,
+        is_async=iscoroutinefunction(plain),
+        recipe=recipe,
+        keys=KeyMaker(plain, template=key, exclude=exclude, vary=vary, receiver=receiver),
+        tags=compiled,
+        receiver=receiver,
+        is_bypassed=is_bypassed,
+    )
+    register(cached)
+    return _as_it_was(function, cached.wrapper, receiver)
+
+
+def _plain_function(function: Any) -> Callable[..., Any]:
+    """Return the function inside, or say why it cannot be cached."""
+    plain = function.__func__ if isinstance(function, staticmethod | classmethod) else function
+    if not isfunction(plain):
+        raise ConfigurationError(
+            f"{function!r} is no function written with def: decorate the function itself"
+        )
+    if isasyncgenfunction(plain) or isgeneratorfunction(plain):
+        raise ConfigurationError(
+            f"{plain.__qualname__} is a generator: it can be run once, so its value cannot be kept; "
+            f"return a list, and cache that"
+        )
+    if hasattr(plain, "__freshly__"):
+        raise ConfigurationError(
+            f"{plain.__qualname__} is cached already: decorate it once, and give one decorator all "
+            f"the options"
+        )
+    return plain
+
+
+def receiver_of(function: Callable[..., Any]) -> str | None:
+    """Return the parameter that takes the object or class, if ``function`` stands in a class body."""
+    owner = function.__qualname__.rpartition(".")[0]
+    first = next(iter(signature(function).parameters), None)
+    is_method = bool(owner) and not owner.endswith("<locals>")
+    return first if is_method and first in RECEIVERS else None
+
+
+def _as_it_was(function: Any, wrapper: Any, receiver: str | None) -> Any:
+    if isinstance(function, staticmethod):
+        return staticmethod(wrapper)
+    if isinstance(function, classmethod):
+        return CachedMethod(wrapper, binds_class=True)
+    return wrapper if receiver is None else CachedMethod(wrapper)
+
+
+def decorate_writer(
+    function: Any,
+    *,
+    tags: tuple[object, ...],
+    keys: Iterable[str],
+    done: Callable[[tuple[str, ...], tuple[str, ...]], Any],
+    done_blocking: Callable[[tuple[str, ...], tuple[str, ...]], None],
+) -> Any:
+    """Return ``function`` that invalidates when it has returned, and not if it raised."""
+    plain = _plain_function(function)
+    marks = Marks(plain, tags, keys)
+    if iscoroutinefunction(plain):
+
+        async def writer(*args: Any, **kwargs: Any) -> Any:
+            result = await plain(*args, **kwargs)
+            await done(*marks.of(args, kwargs, result))
+            return result
+
+        written: Any = writer
+    else:
+
+        def blocking_writer(*args: Any, **kwargs: Any) -> Any:
+            result = plain(*args, **kwargs)
+            done_blocking(*marks.of(args, kwargs, result))
+            return result
+
+        written = blocking_writer
+    update_wrapper(written, plain)
+    return type(function)(written) if isinstance(function, staticmethod | classmethod) else written
+
+
+class Marks:
+    """The tags and keys that a writer invalidates, as templates over its call."""
+
+    def __init__(
+        self, function: Callable[..., Any], tags: tuple[object, ...], keys: Iterable[str]
+    ) -> None:
+        self._signature = signature(function)
+        names = tuple(self._signature.parameters)
+        if isinstance(keys, str):
+            raise ConfigurationError(f"keys={keys!r} is one text: write keys=[{keys!r}]")
+        if not tags and not (keys := list(keys)):
+            raise ConfigurationError(
+                "invalidates() names nothing: give it tags, such as 'user:{user_id}', or keys="
+            )
+        for tag in tags:
+            if not isinstance(tag, str):
+                check_named((tag,), "invalidates")
+        self._tags = Tags([str(tag) for tag in tags], names, name="invalidates")
+        self._keys = [Template(key, option="keys", names=names, result=True) for key in keys]
+
+    def of(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        bound = self._signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        arguments = bound.arguments
+        tags = self._tags.of_arguments(arguments) + self._tags.of_result(arguments, result)
+        keys = (key for one in self._keys for key in one.render_all(arguments, result))
+        return tags, tuple(keys)

@@ -1,0 +1,48 @@
+"""What can go wrong, by who can act on it.
+
+A loader's own exception is never wrapped: it passes through as it was raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = [
+    "ConfigurationError",
+    "DeadlockError",
+    "FreshlyError",
+    "FreshlyWarning",
+    "KeyTextError",
+    "StoreError",
+]
+
+
+class FreshlyError(Exception):
+    """The base of every error that freshly itself raises."""
+
+
+class ConfigurationError(FreshlyError, ValueError):
+    """An option, a template or an argument of a command is wrong: you can fix it in your code."""
+
+
+class KeyTextError(ConfigurationError):
+    """A value has no stable text, so it cannot be part of a key."""
+
+
+class DeadlockError(FreshlyError, RuntimeError):
+    """A read would wait for a load that waits, directly or not, for this read."""
+
+
+class StoreError(FreshlyError):
+    """The store could not do what a promise needs: operations can act on it."""
+
+
+class FreshlyWarning(UserWarning):
+    """Something works, but not as its author probably believes."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the names nearest to ``word``, or an empty text."""
+    near = get_close_matches(word, list(known), n=2, cutoff=0.6)
+    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""

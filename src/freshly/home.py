@@ -1,0 +1,118 @@
+"""What the faces of one cache share: the parts behind it now, its functions, and its switches."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+from weakref import WeakSet
+
+from .cached import Cached
+from .core.counts import Stats, summarise
+from .core.events import Event
+from .core.ports import Clock, Observer
+from .observe.log import log
+from .options import by_hand
+from .parts import Parts
+from .stores.url import open_store
+
+# Refreshes behind the callers' backs, of one cache and one colour. More would be a second load
+# on the source beside the one that people wait for; past it a value stays stale a little longer.
+MAX_REFRESHES = 64
+
+#: Set to 1, true, yes or on, it makes every cached function run as if it were not decorated.
+KILL_SWITCH = "FRESHLY_DISABLED"
+
+
+Dice = Callable[[], float]
+
+
+class Home:
+    def __init__(self, url: str, options: Mapping[str, Any], clock: Clock, dice: Dice) -> None:
+        self.clock = clock
+        self._dice = dice
+        self.by_hand = by_hand("by hand")
+        self._functions: WeakSet[Cached] = WeakSet()
+        self._observers: list[Observer] = [log]
+        self._lock = Lock()
+        self._disabled = 0
+        self._retired: list[Parts] = []
+        self._is_killed = False
+        self.parts = self._open(url, options)
+
+    # -- stores ------------------------------------------------------------------------------
+
+    def setup(self, url: str, options: Mapping[str, Any]) -> None:
+        """Put another store behind the cache. The former one is closed at the next await."""
+        parts = self._open(url, options)
+        with self._lock:
+            self._retired.append(self.parts)
+            self.parts = parts
+            for cached in list(self._functions):
+                cached.wire(parts)
+
+    def _open(self, url: str, options: Mapping[str, Any]) -> Parts:
+        store = open_store(url, options, self.clock)
+        self._is_killed = os.environ.get(KILL_SWITCH, "").lower() in ("1", "true", "yes", "on")
+        parts = Parts(store, self.clock, self._dice, self.emit, MAX_REFRESHES)
+        if self.is_disabled():
+            parts.close_gate()
+        return parts
+
+    def take_retired(self) -> list[Parts]:
+        """Return the parts that ``setup`` has replaced since the last call."""
+        if not self._retired:
+            return []
+        with self._lock:
+            retired, self._retired = self._retired, []
+            return retired
+
+    def register(self, cached: Cached) -> None:
+        with self._lock:
+            cached.wire(self.parts)
+            self._functions.add(cached)
+
+    # -- switches ----------------------------------------------------------------------------
+
+    def is_disabled(self) -> bool:
+        return self._is_killed or self._disabled > 0
+
+    @contextmanager
+    def disabled(self) -> Iterator[None]:
+        with self._lock:
+            self._disabled += 1
+            self.parts.close_gate()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._disabled -= 1
+                if not self.is_disabled():
+                    self.parts.open_gate()
+
+    # -- what happened -----------------------------------------------------------------------
+
+    def observe(self, observer: Observer) -> Callable[[], None]:
+        self._observers.append(observer)
+        return lambda: self._observers.remove(observer)
+
+    def emit(self, event: Event) -> None:
+        for observer in self._observers:
+            try:
+                observer(event)
+            except Exception:
+                logging.getLogger("freshly").exception("an observer failed on %r", event)
+
+    def stats(self) -> Stats:
+        store = self.parts.store
+        counts = [cached.recipe.counts for cached in list(self._functions)]
+        return summarise(
+            [*counts, self.by_hand.counts],
+            store.living(),
+            evictions=store.evictions,
+            invalidations=store.invalidations,
+        )
+

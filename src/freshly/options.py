@@ -1,0 +1,155 @@
+"""What a user may say to a decorator, checked once and turned into what the core works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
+from typing import Any, TypeAlias
+
+from .core.byname import ByName
+from .core.counts import Counts
+from .core.duration import Duration, seconds
+from .core.lifetime import Lifetime
+from .core.recipe import Arguments, Recipe
+from .core.tags import Tags
+from .errors import ConfigurationError
+
+#: Seconds, a ``timedelta``, a text such as ``"1h45m"``, ``None`` (as long as the store keeps
+#: anything), or a function that gets arguments by name, and ``result``, and returns one of these.
+TTL: TypeAlias = Duration | Callable[..., Duration | None] | None
+
+DEFAULT_RETRY_AFTER = 1.0
+
+
+def recipe(
+    name: str,
+    names: Iterable[str],
+    *,
+    ttl: TTL,
+    soft_ttl: TTL,
+    early_ttl: TTL,
+    grace: Duration | None,
+    retry_after: Duration | None,
+    jitter: float,
+    tags: Tags,
+    condition: Callable[..., object] | None,
+    copy: bool,
+    counts: Counts | None = None,
+) -> Recipe:
+    """Check the options of one function and return what the engine does with them."""
+    return Recipe(
+        counts=counts or Counts(name),
+        lifetime=_lifetimes(tuple(names), ttl, soft_ttl, early_ttl, grace, jitter),
+        result_tags=tags.of_result,
+        is_kept=_condition(condition, names),
+        retry_after=(
+            DEFAULT_RETRY_AFTER if retry_after is None else seconds(retry_after, "retry_after")
+        ),
+        copy=deepcopy if copy else None,
+    )
+
+
+def by_hand(name: str) -> Recipe:
+    """Return the recipe of values that are set by hand: they bring their own lifetime and tags."""
+    return Recipe(
+        counts=Counts(name),
+        lifetime=lambda arguments, result: Lifetime(None),
+        result_tags=lambda arguments, result: (),
+        is_kept=lambda arguments, result: True,
+        retry_after=DEFAULT_RETRY_AFTER,
+    )
+
+
+def fixed_lifetime(
+    ttl: Duration | None,
+    soft_ttl: Duration | None = None,
+    early_ttl: Duration | None = None,
+    grace: Duration | None = None,
+    jitter: float = 0.0,
+) -> Lifetime:
+    """Return the lifetime of options that need no call, or say which does not fit which."""
+    spans = {"ttl": ttl, "soft_ttl": soft_ttl, "early_ttl": early_ttl, "grace": grace}
+    life = Lifetime(
+        ttl=_span(ttl, "ttl"),
+        soft_ttl=_span(soft_ttl, "soft_ttl"),
+        early_ttl=_span(early_ttl, "early_ttl"),
+        grace=_span(grace, "grace") or 0.0,
+        jitter=_jitter(jitter),
+    )
+    _check_order(life, spans)
+    return life
+
+
+def _span(value: Duration | None, option: str) -> float | None:
+    return None if value is None else seconds(value, option)
+
+
+def _check_order(life: Lifetime, said: Mapping[str, object]) -> None:
+    soft = life.soft_ttl if life.soft_ttl is not None else life.ttl
+    if life.ttl is not None and life.soft_ttl is not None and life.soft_ttl > life.ttl:
+        raise ConfigurationError(
+            f"soft_ttl={said['soft_ttl']!r} is longer than ttl={said['ttl']!r}: a value cannot "
+            f"turn stale after it has expired; make soft_ttl the shorter one"
+        )
+    if soft is not None and life.early_ttl is not None and life.early_ttl > soft:
+        name = "ttl" if life.soft_ttl is None else "soft_ttl"
+        raise ConfigurationError(
+            f"early_ttl={said['early_ttl']!r} is longer than {name}={said[name]!r}: a refresh "
+            f"cannot come early after that; make early_ttl the shorter one"
+        )
+
+
+def _jitter(jitter: object) -> float:
+    if not isinstance(jitter, int | float) or isinstance(jitter, bool) or not 0 <= jitter < 1:
+        raise ConfigurationError(
+            f"jitter={jitter!r} is not a part of the ttl: give a number from 0 up to 1, such as "
+            f"0.1 for up to ten percent off"
+        )
+    return float(jitter)
+
+
+def _lifetimes(
+    names: tuple[str, ...],
+    ttl: TTL,
+    soft_ttl: TTL,
+    early_ttl: TTL,
+    grace: Duration | None,
+    jitter: float,
+) -> Callable[[Arguments, Any], Lifetime]:
+    spans = {"ttl": ttl, "soft_ttl": soft_ttl, "early_ttl": early_ttl}
+    callables = {
+        key: ByName(span, key, names) for key, span in spans.items() if callable(span)
+    }
+    # What is not computed is checked now, at decoration.
+    fixed = {key: span for key, span in spans.items() if not callable(span)}
+    life = fixed_lifetime(**fixed | {"ttl": fixed.get("ttl")}, grace=grace, jitter=jitter)
+    if not callables:
+        return lambda arguments, result: life
+
+    def computed(arguments: Arguments, result: Any) -> Lifetime:
+        found: dict[str, float | None] = {
+            "ttl": life.ttl,
+            "soft_ttl": life.soft_ttl,
+            "early_ttl": life.early_ttl,
+        }
+        for key, function in callables.items():
+            span = function(arguments, result)
+            found[key] = None if span is None else seconds(span, f"the result of {key}=")
+        return Lifetime(**found, grace=life.grace, jitter=life.jitter)
+
+    return computed
+
+
+def _condition(
+    condition: Callable[..., object] | None, names: Iterable[str]
+) -> Callable[[Arguments, Any], bool]:
+    if condition is None:
+        return lambda arguments, result: True
+    if not callable(condition):
+        raise ConfigurationError(
+            f"condition={condition!r} cannot be called: give a function of 'result' and of "
+            f"arguments by name that says whether to store the value"
+        )
+    asks = ByName(condition, "condition", names)
+    return lambda arguments, result: bool(asks(arguments, result))
+

@@ -1,0 +1,130 @@
+"""Run loads on asyncio: each in a task of its own, so that no caller's cancelling ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from threading import get_ident
+
+from ..core.flight import Flight, Flights
+from ..core.load import current_load
+from ..core.ports import Clock, Job
+
+
+class AsyncioRuntime:
+    """Tasks for loads and refreshes; futures for those who wait.
+
+    Loops come and go: nothing here belongs to one loop but the tasks, and each knows its own.
+    """
+
+    def __init__(
+        self, clock: Clock, dice: Callable[[], float], flights: Flights, max_refreshes: int
+    ) -> None:
+        self._clock = clock
+        self.dice = dice
+        self._flights = flights
+        self._max_refreshes = max_refreshes
+        # The loop itself keeps only weak references to tasks.
+        self._tasks: dict[asyncio.Task[None], Flight] = {}
+        self._refreshes = 0
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    async def launch(self, flight: Flight, job: Job) -> None:
+        self._start(flight, job, contextvars.copy_context())
+
+    def spawn(self, flight: Flight, job: Job) -> bool:
+        if self._refreshes >= self._max_refreshes:
+            return False
+        context = contextvars.copy_context()
+        context.run(current_load.set, None)
+        self._refreshes += 1
+        self._start(flight, job, context)
+        return True
+
+    def _start(self, flight: Flight, job: Job, context: contextvars.Context) -> None:
+        loop = asyncio.get_running_loop()
+        thread = get_ident()
+        verb = "refreshes" if flight.is_background else "loads"
+        task = loop.create_task(job(), name=f"freshly {verb} {flight.key}", context=context)
+
+        def cancel() -> None:
+            if get_ident() == thread:
+                task.cancel()
+            elif not loop.is_closed():
+                loop.call_soon_threadsafe(task.cancel)
+
+        flight.cancel = cancel
+        flight.is_alive = loop.is_running
+        flight.thread = thread
+        self._tasks[task] = flight
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        flight = self._tasks.pop(task)
+        if flight.is_background:
+            self._refreshes -= 1
+        # A task that is cancelled before its first step never runs the job, nor its finally.
+        self._flights.abandon(flight)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # KeyboardInterrupt and SystemExit leave through the loop; say that it was seen.
+            flight.interruption = flight.interruption or error
+
+    def can_wait(self, flight: Flight) -> bool:
+        return True
+
+    async def wait(self, flight: Flight) -> None:
+        loop = asyncio.get_running_loop()
+        thread = get_ident()
+        landed: asyncio.Future[None] = loop.create_future()
+
+        def settle() -> None:
+            if not landed.done():
+                landed.set_result(None)
+
+        def wake() -> None:
+            if get_ident() == thread:
+                settle()
+            elif not loop.is_closed():
+                loop.call_soon_threadsafe(settle)
+
+        if self._flights.call_at_end(flight, wake):
+            await landed
+
+    async def close(self, drain: float) -> None:
+        """End all tasks: refreshes at once, loads that somebody waits for within ``drain`` seconds.
+
+        Tasks of other loops are cancelled and not waited for.
+        """
+        here = asyncio.get_running_loop()
+        mine = [task for task in self._tasks if task.get_loop() is here]
+        for task, flight in list(self._tasks.items()):
+            if flight.is_background or task.get_loop() is not here:
+                self._stop(flight)
+        me = asyncio.current_task()
+        mine = [task for task in mine if task is not me]
+        if mine:
+            _, late = await asyncio.wait(mine, timeout=drain)
+            for task in late:
+                self._stop(self._tasks[task])
+            if late:
+                await asyncio.wait(late)
+
+    def cancel_all(self) -> None:
+        """Cancel all tasks without waiting: for a caller that has no loop."""
+        for flight in list(self._tasks.values()):
+            self._stop(flight)
+
+    def cancel_refreshes(self) -> None:
+        for flight in list(self._tasks.values()):
+            if flight.is_background:
+                self._stop(flight)
+
+    def _stop(self, flight: Flight) -> None:
+        flight.ended_by_close = True
+        if flight.cancel is not None:
+            flight.cancel()
+
+

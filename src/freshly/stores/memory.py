@@ -1,0 +1,212 @@
+"""Entries in a dict of this process, with the logical clock beside them.
+
+The store keeps, finds and drops. Whether a value is fresh is not its business; whether it is
+valid is, because only here can "was it overtaken?" and "store it" be one step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from fnmatch import translate
+from re import compile as compile_pattern
+from threading import RLock
+from typing import Any
+from weakref import WeakSet
+
+from ..core.entry import Entry
+from ..core.ports import Clock, Look
+from ..core.rows import Rows
+from ..core.stamp import LogicalClock
+from .eviction import SecondChance
+from .expiry import Expiry
+
+DEFAULT_MAX_ENTRIES = 100_000
+DEFAULT_MAX_TTL = 30 * 86_400.0
+
+# How many dead entries one write may clear away: a slice of some microseconds. Each write adds
+# one entry at most, so the dead are always cleared faster than they can come.
+DEAD_A_WRITE = 16
+# Marks of invalidations may be twice as many as the entries, and this many more, before a pass
+# over the entries makes them superfluous: the pass costs each invalidation O(1).
+SPARE_MARKS = 10_000
+# The same for queue places of entries that have left.
+SPARE_PLACES = 1_000
+
+
+class MemoryStore:
+    """Entries of one process, at most ``max_entries``; safe for threads and event loops.
+
+    A hit takes no lock. Every write holds one for a few dict operations and never waits.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        max_entries: int = DEFAULT_MAX_ENTRIES,
+        max_ttl: float = DEFAULT_MAX_TTL,
+    ) -> None:
+        self.clock = clock
+        self.max_ttl = max_ttl
+        self.max_entries = max_entries
+        self.logical = LogicalClock()
+        self.evictions = 0
+        self.invalidations = 0
+        # Reentrant: the garbage collector may run a caller's __del__ in here, which may write.
+        self._lock = RLock()
+        self._entries: dict[str, Entry[Any]] = {}
+        self._eviction = SecondChance()
+        self._expiry = Expiry()
+        self._rows: WeakSet[Rows] = WeakSet()
+
+    # -- reading -----------------------------------------------------------------------------
+
+    async def look(self, key: str, tags: Iterable[str] = ()) -> Look:
+        logical = self.logical
+        # The stamp before the entry: what is invalidated between the two makes a load invalid.
+        stamp = logical.reading
+        entry = self._entries.get(key)
+        now = self.clock.now()
+        if entry is not None:
+            if not logical.settle(entry) or now >= entry.dead_at:
+                self._drop(entry)
+                entry = None
+            elif not set(tags).issubset(entry.tags):
+                entry = None
+        return Look(entry, stamp, now, logical.overtaken)
+
+    async def overtaken(self, stamp: int, tags: Iterable[str]) -> bool:
+        return self.logical.overtaken(stamp, tags)
+
+    async def stamp(self) -> int:
+        return self.logical.reading
+
+    def living(self) -> list[Entry[Any]]:
+        with self._lock:
+            return list(self._entries.values())
+
+    # -- writing -----------------------------------------------------------------------------
+
+    async def land(self, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
+        with self._lock:
+            if unless() or self.logical.overtaken(entry.stamp, entry.tags, entry.key):
+                return False
+            self._add(entry)
+            return True
+
+    async def put(self, entry: Entry[Any]) -> None:
+        with self._lock:
+            # The key's mark, so that a load which is running does not write over this value.
+            entry.stamp = entry.seen = self.logical.advance(keys=(entry.key,))
+            self._add(entry)
+
+    def bind(self, entry: Entry[Any], rows: Rows, row: Any) -> None:
+        if entry.rows is rows and entry.row == row:
+            return
+        with self._lock:
+            if self._is_living(entry):
+                rows.bind(row, entry)
+                self._rows.add(rows)
+
+    def _add(self, entry: Entry[Any]) -> None:
+        former = self._entries.get(entry.key)
+        if former is not None:
+            self._remove(former)
+        self._clear_away_dead()
+        while len(self._entries) >= self.max_entries and self._evict():
+            pass
+        self._entries[entry.key] = entry
+        self._eviction.add(entry)
+        self._expiry.add(entry)
+        self._sweep_places()
+
+    # -- invalidating ------------------------------------------------------------------------
+
+    async def invalidate(self, tags: Iterable[str]) -> int:
+        self.invalidations += 1
+        return self.logical.advance(tags=tags)
+
+    async def mark_stale(self, tags: Iterable[str]) -> int:
+        return self.logical.advance(stale=tags)
+
+    async def delete(self, keys: Iterable[str]) -> int:
+        keys = list(keys)
+        with self._lock:
+            self.invalidations += 1
+            self.logical.advance(keys=keys)
+            return sum(self._drop(self._entries.get(key)) for key in keys)
+
+    async def delete_match(self, pattern: str) -> int:
+        matches = compile_pattern(translate(pattern)).match
+        with self._lock:
+            self.invalidations += 1
+            self.logical.advance(pattern=pattern)
+            found = [entry for key, entry in self._entries.items() if matches(key)]
+            return sum(map(self._drop, found))
+
+    async def clear(self) -> int:
+        with self._lock:
+            self.invalidations += 1
+            reading = self.logical.advance(everything=True)
+            for entry in self._entries.values():
+                entry.counts.retired_hits += entry.uses
+            self._entries = {}
+            self._eviction, self._expiry = SecondChance(), Expiry()
+            for rows in list(self._rows):
+                rows.clear()
+            return reading
+
+    async def tidy(self, oldest: int | None) -> None:
+        if self.logical.marks <= 2 * len(self._entries) + SPARE_MARKS:
+            return
+        with self._lock:
+            until = self.logical.reading if oldest is None else oldest
+            for entry in list(self._entries.values()):
+                if not self.logical.settle(entry):
+                    self._remove(entry)
+            self.logical.prune(until)
+
+    async def ping(self) -> None:
+        return
+
+    async def close(self) -> None:
+        await self.clear()
+
+    # -- leaving -----------------------------------------------------------------------------
+
+    def _is_living(self, entry: Entry[Any]) -> bool:
+        return self._entries.get(entry.key) is entry
+
+    def _drop(self, entry: Entry[Any] | None) -> bool:
+        """Take ``entry`` out if it is still in; return whether it could have been served."""
+        with self._lock:
+            if entry is None or not self._is_living(entry):
+                return False
+            was_valid = self.logical.settle(entry) and self.clock.now() < entry.expires_at
+            self._remove(entry)
+            return was_valid
+
+    def _remove(self, entry: Entry[Any]) -> None:
+        del self._entries[entry.key]
+        entry.retire()
+        entry.counts.retired_hits += entry.uses
+
+    def _evict(self) -> bool:
+        victim = self._eviction.victim(self._is_living)
+        if victim is None:
+            return False
+        self._remove(victim)
+        self.evictions += 1
+        return True
+
+    def _clear_away_dead(self) -> None:
+        for entry in self._expiry.due(self.clock.now(), DEAD_A_WRITE):
+            if self._is_living(entry):
+                self._remove(entry)
+
+    def _sweep_places(self) -> None:
+        bound = 2 * len(self._entries) + SPARE_PLACES
+        if len(self._eviction) > bound:
+            self._eviction.sweep(self._is_living)
+        if len(self._expiry) > bound:
+            self._expiry.sweep(self._is_living)

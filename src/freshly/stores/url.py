@@ -1,0 +1,86 @@
+"""From a URL and options to a store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from ..core.duration import seconds
+from ..core.ports import Clock
+from ..errors import ConfigurationError, did_you_mean
+from .memory import DEFAULT_MAX_ENTRIES, DEFAULT_MAX_TTL, MemoryStore
+
+Options = Mapping[str, Any]
+
+SCHEMES = ("mem",)
+MEMORY_OPTIONS = ("max_entries", "max_ttl", "namespace")
+
+
+def open_store(url: object, options: Options, clock: Clock) -> MemoryStore:
+    """Return the store that ``url`` names. Options may stand in its query or beside it.
+
+    Nothing is connected or read here.
+    """
+    if not isinstance(url, str) or "://" not in url:
+        raise ConfigurationError(
+            f"url={url!r} is no URL of a store: write 'mem://', or 'mem://?max_entries=10000'"
+        )
+    parts = urlsplit(url)
+    if parts.scheme not in SCHEMES:
+        raise ConfigurationError(
+            f"url={url!r}: no store is called {parts.scheme!r}"
+            f"{did_you_mean(parts.scheme, SCHEMES)}; there is "
+            f"{', '.join(f'{scheme}://' for scheme in SCHEMES)}"
+        )
+    if parts.netloc or parts.path.strip("/"):
+        raise ConfigurationError(
+            f"url={url!r} names a place, and memory has none: write 'mem://' and options after '?'"
+        )
+    return _memory(_together(url, parts.query, options), clock)
+
+
+def _together(url: str, query: str, options: Options) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in [*parse_qsl(query, keep_blank_values=True), *options.items()]:
+        if name in found:
+            raise ConfigurationError(
+                f"{name} is given twice, as {found[name]!r} and {value!r}: in {url!r} or beside it, "
+                f"leave one out"
+            )
+        found[name] = value
+    return found
+
+
+def _memory(options: dict[str, Any], clock: Clock) -> MemoryStore:
+    for name, value in options.items():
+        if name not in MEMORY_OPTIONS:
+            raise ConfigurationError(
+                f"{name}={value!r}: mem:// has no such option{did_you_mean(name, MEMORY_OPTIONS)}; "
+                f"it has {', '.join(MEMORY_OPTIONS)}"
+            )
+    # One process, one dict for each cache: a namespace keeps nothing apart here that is not apart.
+    _take(options, "namespace", "freshly", _name)
+    return MemoryStore(
+        clock,
+        max_entries=_take(options, "max_entries", DEFAULT_MAX_ENTRIES, _count),
+        max_ttl=_take(options, "max_ttl", DEFAULT_MAX_TTL, seconds),
+    )
+
+
+def _take(options: Options, name: str, default: Any, check: Callable[[Any, str], Any]) -> Any:
+    return check(options[name], name) if name in options else default
+
+
+def _count(value: object, option: str) -> int:
+    text = str(value)
+    is_number = isinstance(value, int | str) and not isinstance(value, bool)
+    if not is_number or not text.isdecimal() or int(text) < 1:
+        raise ConfigurationError(f"{option}={value!r} is no count: give a whole number from 1")
+    return int(text)
+
+
+def _name(value: object, option: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise ConfigurationError(f"{option}={value!r} is no name: give a text that is not empty")
+    return value
