@@ -17,6 +17,6 @@ def numbers(cache: Any) -> dict[str, dict[str, int]]:
         return {}
     return {
         name.rpartition(".")[2]: {counter: getattr(stats, counter) for counter in COUNTED}
-        for name, stats in cache.stats().by_function.items()
+        for name, stats in sorted(cache.stats().by_function.items())
         if "." in name  # not those of get and set by hand
     }

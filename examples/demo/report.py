@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from statistics import quantiles
+from math import ceil
 
 from rich.console import Console
 from rich.table import Table
@@ -67,7 +67,8 @@ def overtaken(outcome: Outcome) -> str:
 
 def percentile(percent: int) -> Callable[[Outcome], str]:
     def figure(outcome: Outcome) -> str:
-        return f"{1000 * quantiles(outcome.latencies, n=100)[percent - 1]:.1f} ms"
+        latencies = sorted(outcome.latencies)
+        return f"{1000 * latencies[ceil(len(latencies) * percent / 100) - 1]:.1f} ms"
 
     return figure
 

@@ -1,4 +1,4 @@
-"""Explore the protocol: ``python -m proofs.model`` (all), ``--smoke``, ``--show GUARD``, ``--docs``."""
+"""Explore the protocol: everything, ``--smoke``, ``--show GUARD``, or print ``--docs``."""
 
 from __future__ import annotations
 
@@ -48,18 +48,15 @@ def main() -> int:
         rows.append(row)
         what = f"without {row.job.guard}" if row.job.guard else "all guards"
         note = "" if row.as_expected else "   UNEXPECTED " + ", ".join(row.missing)
-        print(
-            f"{row.job.scenario}, {what}: {row.result}, {row.states} states, {row.seconds:.1f} s{note}",
-            file=sys.stderr,
-        )
+        cost = f"{row.states} states, {row.seconds:.1f} s"
+        print(f"{row.job.scenario}, {what}: {row.result}, {cost}{note}", file=sys.stderr)
         if not row.as_expected and row.story:
             print(row.story, file=sys.stderr)
     print("\n".join(result_table(rows)))
     failed = [row for row in rows if not row.as_expected]
     states = sum(row.states for row in rows)
-    print(
-        f"\n{len(rows)} explorations, {states} states, {time.monotonic() - began:.0f} s, {len(failed)} unexpected"
-    )
+    seconds = time.monotonic() - began
+    print(f"\n{len(rows)} explorations, {states} states, {seconds:.0f} s, {len(failed)} unexpected")
     return 1 if failed else 0
 
 

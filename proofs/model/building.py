@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from proofs.model.scenario import Client, Do, Function, Read, Scenario, Tag, Task
-from proofs.model.world import Faults
+from proofs.model.scenario import Client, Do, Function, Read, Tag, Task
 
 ONE = (Client(),)
 TWO = (Client(), Client())

@@ -1,4 +1,4 @@
-"""The coherence connection: messages, heartbeats, resync, leases. One queue, in the order the server wrote."""
+"""The coherence connection: messages and heartbeats in one queue, in the server's order."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def deliver(m: Model, w: World, p: int, near: Near) -> Step:
 def push(
     m: Model, w: World, p: int, near: Near, b: int, nonce: int, seq: int, tags: tuple[int, ...]
 ) -> Step:
-    """Apply a message if it is the next one; else the mirror of this bucket is lost until the next heartbeat."""
+    """Apply a message if it is the next one; else drop the mirror of this bucket."""
     mirror, who = near.mirrors[b], f"P{p}"
     text = f"receives: bucket {b} nonce {nonce} # {seq} ({m.tags_text(tags)})"
     if seq <= mirror.pos and mirror.nonce == nonce:
@@ -126,7 +126,7 @@ def renew(
     confirmed: bool,
     told: tuple[tuple[int, bool, int] | None, ...],
 ) -> Step:
-    """Renew the lease of each bucket that the mirror is not behind; take the others' position anew."""
+    """Renew the lease of each bucket that the mirror is not behind; take the others anew."""
     since = sent if m.g.lease_from_send else clock(w, near)
     until = since + m.sc.lease - (1 if m.sc.drifts and m.g.lease_margin else 0)
     notes = []

@@ -1,4 +1,4 @@
-"""A client's connection to the primary, and what it does when the primary turns out to be another."""
+"""A client's connection to the primary, and what follows when that is another one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def trusted(m: Model, w: World, process: Process) -> bool:
 
 
 def drop(m: Model, w: World, p: int) -> World:
-    """Drop the connection, connect to the present primary, and note what must be issued again there."""
+    """Connect to the present primary, and note what must be issued again there."""
     process, node = w.processes[p], primary(w)
     fence = fence_of(m, w, node)
     again = process.pending

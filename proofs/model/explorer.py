@@ -53,7 +53,7 @@ class Finding:
 
 
 def explore(machine: Machine[State], limit: int = 0) -> Finding:
-    """Visit all states breadth first; stop at the first violation, whose path is then a shortest one.
+    """Visit all states breadth first; stop at the first violation: its path is a shortest one.
 
     ``limit`` ends the search after so many states (0: none); the finding is then not ``complete``.
     """

@@ -61,7 +61,7 @@ def evict(w: World) -> Iterator[Step]:
 
 
 def pruning(m: Model, w: World) -> Iterator[Step]:
-    """Choose a floor, later run prune.lua with it; every floor that could be chosen is below this one."""
+    """Choose a floor (no other is higher), and later run prune.lua with it."""
     node = primary(w)
     if w.pruner is not None:
         b, nonce, floor = w.pruner

@@ -37,7 +37,7 @@ def function_of(m: Model, frame: Frame) -> Function:
 
 
 def buckets_of(m: Model, process: int, function: Function) -> tuple[int, ...]:
-    """Return the buckets that a batch asks: those of the known tags, or all if the result adds tags."""
+    """Return the buckets that a batch asks: of the known tags, or all if the result adds tags."""
     if function.result_tags and function.reads_all:
         return tuple(range(m.sc.buckets))
     return tuple(sorted({m.bucket_of(tag, process) for tag in own_tags(m, function)}))

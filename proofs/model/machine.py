@@ -91,9 +91,10 @@ class Protocol:
         """Return the first state."""
         sc, m = self.scenario, self.model
         nodes = tuple(Node(n == 0, n + 1, 0, n > 0, (None,) * sc.buckets) for n in range(sc.nodes))
+        none, old = (None,) * len(sc.tasks), (0,) * sc.rows
         w = World(
-            0, (0,) * sc.rows, nodes, (None,) * sc.keys, (), (), (), None, sc.faults, self.first_nonces, 1,
-            (0,) * sc.rows, (0,) * sc.rows, (0,) * sc.rows, (), (None,) * len(sc.tasks), "",
+            0, old, nodes, (None,) * sc.keys, (), (), (), None, sc.faults,
+            self.first_nonces, 1, old, old, old, (), none, "",
         )  # fmt: skip
         fence = fence_of(m, w, 0)
         if sc.created:

@@ -1,4 +1,4 @@
-"""Reads of one tick travel together: a read may join a batch until its first byte is handed over."""
+"""Reads of one tick travel together, until the first byte of their batch is handed over."""
 
 from __future__ import annotations
 

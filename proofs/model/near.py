@@ -82,7 +82,7 @@ def serve(m: Model, w: World, p: int, frame: Frame) -> tuple[World, Value, Heade
 
 
 def keep(m: Model, w: World, p: int, key: int, value: Value, header: Header) -> World:
-    """Put an entry into the near tier; no count is noted, so that the first hit looks at its tags."""
+    """Put an entry into the near tier; no count is noted: the first hit looks at its tags."""
     near = w.processes[p].near
     if near is None:
         return w
@@ -130,7 +130,8 @@ def apply(
     return with_near(w, p, near._replace(mirrors=mirrors, changes=changes))
 
 
-# Below, the hit of one thread beside others, one memory access a step. A frame remembers the count in ``held_until``.
+# Below, the hit of one thread beside others, one memory access a step. A frame remembers the
+# count in ``held_until``.
 
 
 def begin_fine(m: Model, w: World, i: int, frame: Frame, p: int, who: str) -> Iterator[Step]:

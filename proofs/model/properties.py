@@ -6,12 +6,12 @@ from proofs.model.scenario import Model
 from proofs.model.world import Value, World, put
 
 TEXTS = {
-    "G1": "a strict read that starts after an invalidation has returned gets no value loaded before it",
-    "G2": "a bounded read that starts L after an invalidation has returned gets no value loaded before it",
+    "G1": "a strict read begun after an invalidation has returned gets no value loaded before it",
+    "G2": "a bounded read begun L after an invalidation has returned gets no value from before it",
     "OWN": "a read in the process whose invalidation has returned gets no value loaded before it",
     "ALL": 'after invalidate(wait="all") has returned, every read is as good as strict',
     "TOKEN": "a read that shows the token of an invalidation gets no value loaded before it",
-    "HOLD": "once a held transaction has ended, or its hold has, no read gets a value from before its commit",
+    "HOLD": "once a transaction or its hold has ended, no read gets a value from before its commit",
     "AGE": "no read gets a value whose load began a ttl ago",
     "STEADY": "a bucket is made anew once for each loss or change of primary, not for ever",
     "FLOOR": "the floor of a bucket is never ahead of its sequence",

@@ -88,7 +88,7 @@ def send(m: Model, w: World, i: int, frame: Frame, p: int, who: str) -> Iterator
 
 
 def needs_proof(m: Model, w: World, p: int, frame: Frame) -> bool:
-    """Return whether the batch must end with INFO: always; a belief within its lease is not enough."""
+    """Return whether the batch must end with INFO: always; no lease stands in for it."""
     if m.sc.nodes == 1:
         return False
     if frame.mode == "strict" or m.g.bounded_reads_prove_too:
@@ -217,7 +217,7 @@ def placeholder(m: Model, view: View | None, absent: bool) -> View | None:
 
 
 def opening(m: Model, w: World, i: int, frame: Frame, p: int, who: str) -> Iterator[Step]:
-    """Run open.lua on each bucket that was not usable; the load's stamps come from its reply only."""
+    """Run open.lua on each bucket that was not usable; stamps come from its reply only."""
     b, function, process = frame.todo[0], function_of(m, frame), w.processes[p]
     if process.pending and m.g.replay_before_reads:
         return

@@ -27,7 +27,7 @@ FAR = (
         "two nodes of readers, any order of commands, lost replies, late copies, eviction",
         (reads("R1"), reads("R2", 1), does("W1", stamps(0, 0, 1), process=1)),
         clients=TWO,
-        faults=Faults(evict=1, late=2),
+        faults=Faults(evict=1, late=1),
         free_order=True,
         rows=1,
         functions=(Function("f", 2, 0, (0,), (), (0,)),),

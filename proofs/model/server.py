@@ -19,7 +19,7 @@ def fence_of(m: Model, w: World, node: int) -> tuple[int, int]:
 
 
 def new_nonce(m: Model, w: World, call: int) -> tuple[World, int]:
-    """Return a nonce for this execution; from the call's arguments alone it is the same every time."""
+    """Return a nonce for this execution (the mutant: for this call)."""
     if m.g.nonce_per_execution:
         return w._replace(nonces=w.nonces + 1), w.nonces
     return w, 1000 + call
@@ -162,7 +162,7 @@ def open_bucket(
     whole: bool,
     layout: int,
 ) -> tuple[World, View]:
-    """Run open.lua: make the bucket if it is not this primary's own, and return what HMGET would."""
+    """Run open.lua: make the bucket if it is not this primary's own; answer like HMGET."""
     w, _bucket = own_bucket(m, w, node, b, call, belief, layout)
     view = look(m, w, node, b, asked, whole, holds=m.g.open_tells_holds)
     assert view is not None

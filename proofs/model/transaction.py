@@ -1,4 +1,4 @@
-"""A transaction around a change: prepare (stamp and hold), the database's commit, finalize or roll back."""
+"""A transaction around a change: prepare, the database's commit, finalize or roll back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def commit(m: Model, w: World, i: int, do: Do, task: Task) -> Iterator[Step]:
     hold its change must be seen all the same.
     """
     writer = w.actors[i]
-    assert isinstance(writer, Writer) and do.row is not None
+    assert isinstance(writer, Writer)
+    assert do.row is not None
     if w.now >= writer.since + m.sc.hold and m.g.commit_within_hold:
         return
     version = w.rows[do.row] + 1

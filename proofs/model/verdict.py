@@ -1,4 +1,4 @@
-"""Decide what an entry is worth against what the buckets say. No step here; the functions only compare."""
+"""Decide what an entry is worth against what the buckets say."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def judge(
     views: tuple[View | None, ...],
     use_floor: bool = True,
 ) -> str:
-    """Return whether a header is valid against the views, or that some tag has not been asked for."""
+    """Return whether a header is valid against the views, or that more must be asked."""
     own = own_tags(m, function)
     if m.g.missing_tag_is_a_miss and not {tag for tag, _, _ in header}.issuperset(own):
         return INVALID

@@ -1,6 +1,6 @@
 """The state of the model: plain tuples all the way down, so that a state can be hashed.
 
-Numbers stand for names: an *tag* is a tag or a key (a key is an implicit tag of its entry), a *row*
+Numbers stand for names: a *tag* is a tag or a key (which is an implicit tag of its entry), a *row*
 is what a loader reads, a *value* is the version of each row that it read. Versions only ever grow,
 and no step of the protocol looks at one: only the properties do.
 """
@@ -56,7 +56,7 @@ class Entry(NamedTuple):
 
 
 class Command(NamedTuple):
-    """A command whose client gave up waiting: the server may still run it, or a copy of it, at any time."""
+    """A command whose client gave up waiting: the server may run it, or a copy, at any time."""
 
     name: str
     key: int

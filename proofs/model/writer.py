@@ -70,12 +70,8 @@ def begin(m: Model, w: World, i: int, do: Do, task: Task) -> Iterator[Step]:
     buckets = tuple(sorted({m.bucket_of(k, task.process) for k in do.tags}))
     if do.verb == "clear":
         buckets = tuple(range(m.sc.buckets))
-    elif (
-        do.verb == "delete"
-        and not m.g.delete_stamps_key
-        or do.verb == "set"
-        and not m.g.set_stamps_key
-    ):
+    stamping = {"delete": m.g.delete_stamps_key, "set": m.g.set_stamps_key}
+    if not stamping.get(do.verb, True):
         buckets = ()
     writer = mine(w, i)._replace(stage="script", todo=buckets, replies=(), since=w.now)
     if do.verb == "set":
@@ -112,7 +108,7 @@ def command_for(
 def script(
     m: Model, w: World, i: int, do: Do, task: Task, b: int, prefix: str = ""
 ) -> Iterator[Step]:
-    """Run the script of one bucket; or lose its reply, or the call itself for a while, and send it again."""
+    """Run the script of one bucket; or wait in vain for its answer, and send it again."""
     process, writer, layout = (
         w.processes[task.process],
         mine(w, i),

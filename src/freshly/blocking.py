@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, Unpack, overload
 
 from .commands import Commands
 from .core.duration import Duration
@@ -12,7 +12,7 @@ from .core.engine import Engine
 from .core.token import Stamp, Token
 from .errors import ConfigurationError
 from .home import Home
-from .options import TTL
+from .options import TTL, LoadOptions
 from .runtime.threads import finish
 
 T = TypeVar("T")
@@ -21,9 +21,6 @@ D = TypeVar("D")
 
 class _Stepped(Commands):
     """The commands over the engine whose awaits never wait."""
-
-    def __init__(self, home: Home) -> None:
-        self._home = home
 
     @property
     def _engine(self) -> Engine:
@@ -64,40 +61,13 @@ class Blocking:
         stamp: Stamp | None = None,
     ) -> bool:
         """Store ``value`` under ``key``; return whether it was stored."""
-        return finish(
-            self._commands.set(key, value, ttl, tags=tags, soft_ttl=soft_ttl, stamp=stamp)
-        )
+        return finish(self._commands.set(key, value, ttl, tags=tags, soft_ttl=soft_ttl, stamp=stamp))
 
     def get_or_set(
-        self,
-        key: str,
-        loader: Callable[[], T],
-        ttl: TTL = None,
-        *,
-        tags: Iterable[str] = (),
-        soft_ttl: TTL = None,
-        early_ttl: TTL = None,
-        grace: Duration | None = None,
-        retry_after: Duration | None = None,
-        jitter: float = 0.0,
-        condition: Callable[..., object] | None = None,
+        self, key: str, loader: Callable[[], T], ttl: TTL = None, **options: Unpack[LoadOptions]
     ) -> T:
         """Return the value under ``key``; if there is none, what ``loader()`` gives, and store it."""
-        value: T = finish(
-            self._commands.get_or_set(
-                key,
-                loader,
-                ttl,
-                tags=tags,
-                soft_ttl=soft_ttl,
-                early_ttl=early_ttl,
-                grace=grace,
-                retry_after=retry_after,
-                jitter=jitter,
-                condition=condition,
-            )
-        )
-        return value
+        return finish(self._commands.get_or_set(key, loader, ttl, **options))
 
     def exists(self, key: str) -> bool:
         """Return whether ``get(key)`` would be served a value now."""

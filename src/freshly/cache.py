@@ -43,7 +43,7 @@ class Cache(Commands):
         dice: Callable[[], float] = random.random,
         **options: Any,
     ) -> None:
-        self._home = Home(url, options, clock or SystemClock(), dice)
+        super().__init__(Home(url, options, clock or SystemClock(), dice))
         #: The same commands as plain calls.
         self.blocking = Blocking(self._home)
 

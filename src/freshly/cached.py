@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 STRANGERS = 8
 
 
-
 class Cached:
     """The handle of one decorated function: it makes calls of arguments, and asks the engine."""
 
@@ -200,7 +199,7 @@ class Verbs:
         for verb in VERBS:
             setattr(wrapper, verb, getattr(self, verb))
         # Keeps the handle alive as long as the function, and no longer.
-        wrapper.__freshly__ = self._cached  # type: ignore[attr-defined]
+        vars(wrapper)["__freshly__"] = self._cached
 
     def key(self, *args: Any, **kwargs: Any) -> str:
         return self._cached.key(self._cached.bind(args, kwargs))

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from inspect import isawaitable
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, Unpack, overload
 
 from .core.duration import Duration
 from .core.engine import Engine
 from .core.recipe import Call
-from .core.tags import Tags, check_key, check_named
+from .core.tags import check_key, check_named
 from .core.token import Stamp, Token
 from .errors import ConfigurationError
 from .home import Home
-from .options import TTL, fixed_lifetime, recipe
+from .options import TTL, LoadOptions, fixed_lifetime, load_recipe
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -30,7 +30,8 @@ class Commands:
     later gets a value whose load had started before. If that cannot be kept they raise.
     """
 
-    _home: Home
+    def __init__(self, home: Home) -> None:
+        self._home = home
 
     @property
     def _engine(self) -> Engine:
@@ -103,51 +104,37 @@ class Commands:
             )
         return stamp.origin is self._home.parts.store
 
+    @overload
     async def get_or_set(
         self,
         key: str,
-        loader: Callable[[], Awaitable[T]] | Callable[[], T],
+        loader: Callable[[], Awaitable[T]],
         ttl: TTL = None,
-        *,
-        tags: Iterable[str] = (),
-        soft_ttl: TTL = None,
-        early_ttl: TTL = None,
-        grace: Duration | None = None,
-        retry_after: Duration | None = None,
-        jitter: float = 0.0,
-        condition: Callable[..., object] | None = None,
-    ) -> T:
+        **options: Unpack[LoadOptions],
+    ) -> T: ...
+    @overload
+    async def get_or_set(
+        self, key: str, loader: Callable[[], T], ttl: TTL = None, **options: Unpack[LoadOptions]
+    ) -> T: ...
+    async def get_or_set(
+        self, key: str, loader: Callable[[], Any], ttl: TTL = None, **options: Unpack[LoadOptions]
+    ) -> Any:
         """Return the value under ``key``; if there is none, what ``loader()`` gives, and store it.
 
         Everything that a decorated function has is here too: one load at a time, the promise,
         refreshes behind the caller. The loader may be a plain or an async function.
         """
         check_key(key, "get_or_set")
-        named = check_named(tuple(tags), "get_or_set")
+        asked, named = load_recipe(ttl, options, self._home.by_hand.counts)
         if not callable(loader):
             raise ConfigurationError(
                 f"get_or_set(loader={loader!r}) cannot be called: give a function without arguments"
             )
-        asked = recipe(
-            "by hand",
-            (),
-            counts=self._home.by_hand.counts,
-            ttl=ttl,
-            soft_ttl=soft_ttl,
-            early_ttl=early_ttl,
-            grace=grace,
-            retry_after=retry_after,
-            jitter=jitter,
-            tags=Tags((), ()),
-            condition=condition,
-            copy=False,
-        )
         await self._settle_in()
         load = _awaited(loader)
         if self._home.is_disabled():
             return await load()
-        value: T = await self._engine.read(Call(key, named, asked, load))
-        return value
+        return await self._engine.read(Call(key, named, asked, load))
 
     async def exists(self, key: str) -> bool:
         """Return whether ``get(key)`` would be served a value now. Nothing is counted."""
@@ -226,5 +213,3 @@ def _awaited(loader: Callable[[], Any]) -> Callable[[], Awaitable[Any]]:
         return await value if isawaitable(value) else value
 
     return load
-
-

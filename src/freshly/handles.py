@@ -8,7 +8,7 @@ returned before, alone and on an instance.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from .core.entry import Entry
 
@@ -16,7 +16,6 @@ P = ParamSpec("P")
 Q = ParamSpec("Q")
 R = TypeVar("R")
 S = TypeVar("S")
-S_co = TypeVar("S_co", covariant=True)
 
 
 class AsyncCached(Protocol[P, R]):
@@ -28,26 +27,32 @@ class AsyncCached(Protocol[P, R]):
     @property
     def uncached(self) -> Callable[P, Coroutine[Any, Any, R]]:
         """The function as it was written."""
+        ...
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]: ...
 
     def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """Return the key of the entry of these arguments."""
+        ...
 
     def tags(self, *args: P.args, **kwargs: P.kwargs) -> tuple[str, ...]:
         """Return the tags of these arguments, without those that only a result tells."""
+        ...
 
     async def peek(self, *args: P.args, **kwargs: P.kwargs) -> Entry[R] | None:
         """Return the entry that a read would be served now, or ``None``. Nothing is loaded."""
+        ...
 
     async def refresh(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Load and store anew, and return the value. The load begins after this call did."""
+        ...
 
     async def delete(self, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Delete the entry of these arguments; return whether there was one that was valid.
 
         Keeps the promise: a load that runs meanwhile is not stored.
         """
+        ...
 
     @overload
     def __get__(self, instance: None, owner: type, /) -> AsyncCached[P, R]: ...
@@ -55,6 +60,8 @@ class AsyncCached(Protocol[P, R]):
     def __get__(
         self: AsyncCached[Concatenate[S, Q], R], instance: S, owner: type | None = None, /
     ) -> AsyncCached[Q, R]: ...
+    @overload
+    def __get__(self, instance: object, owner: type | None = None, /) -> AsyncCached[P, R]: ...
 
 
 class BlockingCached(Protocol[P, R]):
@@ -66,26 +73,32 @@ class BlockingCached(Protocol[P, R]):
     @property
     def uncached(self) -> Callable[P, R]:
         """The function as it was written."""
+        ...
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
 
     def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """Return the key of the entry of these arguments."""
+        ...
 
     def tags(self, *args: P.args, **kwargs: P.kwargs) -> tuple[str, ...]:
         """Return the tags of these arguments, without those that only a result tells."""
+        ...
 
     def peek(self, *args: P.args, **kwargs: P.kwargs) -> Entry[R] | None:
         """Return the entry that a read would be served now, or ``None``. Nothing is loaded."""
+        ...
 
     def refresh(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Load and store anew, and return the value. The load begins after this call did."""
+        ...
 
     def delete(self, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Delete the entry of these arguments; return whether there was one that was valid.
 
         Keeps the promise: a load that runs meanwhile is not stored.
         """
+        ...
 
     @overload
     def __get__(self, instance: None, owner: type, /) -> BlockingCached[P, R]: ...
@@ -93,22 +106,26 @@ class BlockingCached(Protocol[P, R]):
     def __get__(
         self: BlockingCached[Concatenate[S, Q], R], instance: S, owner: type | None = None, /
     ) -> BlockingCached[Q, R]: ...
+    @overload
+    def __get__(self, instance: object, owner: type | None = None, /) -> BlockingCached[P, R]: ...
 
 
-class AsyncOfClass(AsyncCached[Concatenate[type[S_co], Q], R], Protocol[S_co, Q, R]):
+class AsyncOfClass(AsyncCached[Concatenate[type[S], Q], R], Generic[S, Q, R]):
     """A decorated ``async def`` whose first parameter is a class: the ``cls`` of a classmethod."""
 
-    def __get__(  # type: ignore[override]
+    def __get__(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         self, instance: object, owner: type | None = None, /
-    ) -> AsyncCached[Q, R]: ...
+    ) -> AsyncCached[Q, R]:
+        raise NotImplementedError
 
 
-class BlockingOfClass(BlockingCached[Concatenate[type[S_co], Q], R], Protocol[S_co, Q, R]):
+class BlockingOfClass(BlockingCached[Concatenate[type[S], Q], R], Generic[S, Q, R]):
     """A decorated plain ``def`` whose first parameter is a class: the ``cls`` of a classmethod."""
 
-    def __get__(  # type: ignore[override]
+    def __get__(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         self, instance: object, owner: type | None = None, /
-    ) -> BlockingCached[Q, R]: ...
+    ) -> BlockingCached[Q, R]:
+        raise NotImplementedError
 
 
 class Decorator(Protocol):

@@ -115,4 +115,3 @@ class Home:
             evictions=store.evictions,
             invalidations=store.invalidations,
         )
-

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict
 
 from .core.byname import ByName
 from .core.counts import Counts
 from .core.duration import Duration, seconds
 from .core.lifetime import Lifetime
 from .core.recipe import Arguments, Recipe
-from .core.tags import Tags
-from .errors import ConfigurationError
+from .core.tags import Tags, check_named
+from .errors import ConfigurationError, did_you_mean
 
 #: Seconds, a ``timedelta``, a text such as ``"1h45m"``, ``None`` (as long as the store keeps
 #: anything), or a function that gets arguments by name, and ``result``, and returns one of these.
@@ -58,6 +58,42 @@ def by_hand(name: str) -> Recipe:
         is_kept=lambda arguments, result: True,
         retry_after=DEFAULT_RETRY_AFTER,
     )
+
+
+class LoadOptions(TypedDict, total=False):
+    """The options of ``get_or_set``: as those of the decorators, but ``tags`` are no templates."""
+
+    tags: Iterable[str]
+    soft_ttl: TTL
+    early_ttl: TTL
+    grace: Duration | None
+    retry_after: Duration | None
+    jitter: float
+    condition: Callable[..., object] | None
+
+
+def load_recipe(ttl: TTL, options: LoadOptions, counts: Counts) -> tuple[Recipe, tuple[str, ...]]:
+    """Return the recipe of one ``get_or_set`` and its tags."""
+    for name in options:
+        if name not in LoadOptions.__annotations__:
+            raise ConfigurationError(
+                f"get_or_set has no option {name!r}{did_you_mean(name, LoadOptions.__annotations__)}"
+            )
+    asked = recipe(
+        counts.name,
+        (),
+        ttl=ttl,
+        soft_ttl=options.get("soft_ttl"),
+        early_ttl=options.get("early_ttl"),
+        grace=options.get("grace"),
+        retry_after=options.get("retry_after"),
+        jitter=options.get("jitter", 0.0),
+        tags=Tags((), ()),
+        condition=options.get("condition"),
+        copy=False,
+        counts=counts,
+    )
+    return asked, check_named(tuple(options.get("tags", ())), "get_or_set")
 
 
 def fixed_lifetime(
@@ -117,9 +153,7 @@ def _lifetimes(
     jitter: float,
 ) -> Callable[[Arguments, Any], Lifetime]:
     spans = {"ttl": ttl, "soft_ttl": soft_ttl, "early_ttl": early_ttl}
-    callables = {
-        key: ByName(span, key, names) for key, span in spans.items() if callable(span)
-    }
+    callables = {key: ByName(span, key, names) for key, span in spans.items() if callable(span)}
     # What is not computed is checked now, at decoration.
     fixed = {key: span for key, span in spans.items() if not callable(span)}
     life = fixed_lifetime(**fixed | {"ttl": fixed.get("ttl")}, grace=grace, jitter=jitter)
@@ -152,4 +186,3 @@ def _condition(
         )
     asks = ByName(condition, "condition", names)
     return lambda arguments, result: bool(asks(arguments, result))
-

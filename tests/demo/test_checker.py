@@ -5,7 +5,7 @@ from __future__ import annotations
 from examples.demo.checker import History
 
 
-def test_a_read_sent_after_an_invalidation_may_not_show_an_older_version():
+def test_a_read_sent_after_an_invalidation_may_not_show_an_older_version() -> None:
     history = History()
     history.invalidate(["city:1"], version=7, at=1.0)
     read = history.send("/cities/1", at=1.5)
@@ -16,7 +16,7 @@ def test_a_read_sent_after_an_invalidation_may_not_show_an_older_version():
     assert (stale.read, stale.subject, stale.version, stale.late) == (read, "city:1", 6, 0.5)
 
 
-def test_a_read_that_shows_the_version_or_a_newer_one_is_right():
+def test_a_read_that_shows_the_version_or_a_newer_one_is_right() -> None:
     history = History()
     history.invalidate(["city:1"], version=7)
     history.send("/cities/1").versions = {"city:1": 7}
@@ -25,7 +25,7 @@ def test_a_read_that_shows_the_version_or_a_newer_one_is_right():
     assert list(history.stale_reads()) == []
 
 
-def test_a_read_sent_before_the_invalidation_has_returned_may_show_either():
+def test_a_read_sent_before_the_invalidation_has_returned_may_show_either() -> None:
     history = History()
     read = history.send("/cities/1")
     history.invalidate(["city:1"], version=7)
@@ -34,7 +34,7 @@ def test_a_read_sent_before_the_invalidation_has_returned_may_show_either():
     assert list(history.stale_reads()) == []
 
 
-def test_an_invalidation_says_nothing_of_other_subjects():
+def test_an_invalidation_says_nothing_of_other_subjects() -> None:
     history = History()
     history.invalidate(["city:1", "country:FR"], version=7)
     history.send("/cities/2").versions = {"city:2": 0}
@@ -42,7 +42,7 @@ def test_an_invalidation_says_nothing_of_other_subjects():
     assert list(history.stale_reads()) == []
 
 
-def test_invalidations_that_return_out_of_order_do_not_lower_what_is_expected():
+def test_invalidations_that_return_out_of_order_do_not_lower_what_is_expected() -> None:
     history = History()
     history.invalidate(["city:1"], version=8)
     history.invalidate(["city:1"], version=7)
@@ -53,7 +53,7 @@ def test_invalidations_that_return_out_of_order_do_not_lower_what_is_expected():
     assert stale.invalidation.version == 8
 
 
-def test_a_list_is_stale_if_one_of_its_elements_is_and_counts_once():
+def test_a_list_is_stale_if_one_of_its_elements_is_and_counts_once() -> None:
     history = History()
     history.invalidate(["city:1"], version=7)
     history.invalidate(["city:2"], version=8)
@@ -62,7 +62,7 @@ def test_a_list_is_stale_if_one_of_its_elements_is_and_counts_once():
     assert len(list(history.stale_reads())) == 1
 
 
-def test_a_read_without_an_answer_is_not_counted():
+def test_a_read_without_an_answer_is_not_counted() -> None:
     history = History()
     history.invalidate(["city:1"], version=7)
     history.send("/cities/1")

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.real_time
-def test_the_demo_measures_three_caches_and_ends_by_itself(tmp_path: Path):
+def test_the_demo_measures_three_caches_and_ends_by_itself(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "examples.demo", "--cities=2000", "--seconds=0.7"]
 
     done = subprocess.run(

@@ -33,7 +33,7 @@ def cache(clock: Clock) -> NaiveCache:
     return NaiveCache(clock)
 
 
-async def test_a_value_is_kept_for_its_ttl(cache: NaiveCache, clock: Clock):
+async def test_a_value_is_kept_for_its_ttl(cache: NaiveCache, clock: Clock) -> None:
     loads = []
 
     @cache(ttl="10m")
@@ -52,7 +52,9 @@ async def test_a_value_is_kept_for_its_ttl(cache: NaiveCache, clock: Clock):
     assert loads == [(1, 1), (1, 1)]
 
 
-async def test_delete_tags_deletes_what_the_arguments_and_the_result_name(cache: NaiveCache):
+async def test_delete_tags_deletes_what_the_arguments_and_the_result_name(
+    cache: NaiveCache,
+) -> None:
     loads = []
 
     @cache.soft(ttl="1m", soft_ttl="2s", tags=["all", "country:{code}", "city:{result[].id}"])
@@ -68,7 +70,7 @@ async def test_delete_tags_deletes_what_the_arguments_and_the_result_name(cache:
     assert loads == ["FR", "FR", "FR"]
 
 
-async def test_a_writer_deletes_after_it_has_written(cache: NaiveCache):
+async def test_a_writer_deletes_after_it_has_written(cache: NaiveCache) -> None:
     rows = {"FR": 1}
 
     @cache(ttl="1h", tags=["country:{code}"])
@@ -84,7 +86,7 @@ async def test_a_writer_deletes_after_it_has_written(cache: NaiveCache):
     assert await load("FR") == 2
 
 
-async def test_a_delete_during_a_load_is_lost(cache: NaiveCache):
+async def test_a_delete_during_a_load_is_lost(cache: NaiveCache) -> None:
     """This is what the demo counts, and why freshly exists."""
     row = "old"
     loading, written = asyncio.Event(), asyncio.Event()

@@ -20,7 +20,7 @@ def plan(seed: int) -> Plan:
     return made
 
 
-def test_the_same_seed_gives_the_same_traffic():
+def test_the_same_seed_gives_the_same_traffic() -> None:
     first, second, other = plan(1), plan(1), plan(2)
 
     assert list(islice(first.asks(3), 100)) == list(islice(second.asks(3), 100))
@@ -28,14 +28,14 @@ def test_the_same_seed_gives_the_same_traffic():
     assert list(islice(first.asks(3), 100)) != list(islice(other.asks(3), 100))
 
 
-def test_each_reader_and_each_writer_has_a_way_of_its_own():
+def test_each_reader_and_each_writer_has_a_way_of_its_own() -> None:
     made = plan(1)
 
     assert list(islice(made.asks(1), 100)) != list(islice(made.asks(2), 100))
     assert list(islice(made.changes(1), 100)) != list(islice(made.changes(2), 100))
 
 
-def test_what_has_more_cities_is_asked_for_more():
+def test_what_has_more_cities_is_asked_for_more() -> None:
     paths = [ask.path for ask in islice(plan(1).asks(0), 500) if ask.view == "dashboard"]
 
     assert paths.count("/countries/FR") > paths.count("/countries/CH") > 0

@@ -16,18 +16,18 @@ def history(shown: int | None = None, *, invalidated: bool = True) -> History:
     return history
 
 
-def test_the_promise_held_if_no_read_was_stale():
+def test_the_promise_held_if_no_read_was_stale() -> None:
     assert held(Outcome(history(shown=7), compared=1))
 
 
-def test_one_stale_read_breaks_it():
+def test_one_stale_read_breaks_it() -> None:
     assert not held(Outcome(history(shown=6), compared=1))
 
 
-def test_an_answer_that_is_wrong_after_the_last_write_breaks_it():
+def test_an_answer_that_is_wrong_after_the_last_write_breaks_it() -> None:
     assert not held(Outcome(history(shown=7), compared=1, wrong=1))
 
 
-def test_without_reads_or_without_invalidations_nothing_was_shown():
+def test_without_reads_or_without_invalidations_nothing_was_shown() -> None:
     assert not held(Outcome(history()))
     assert not held(Outcome(history(shown=7, invalidated=False)))

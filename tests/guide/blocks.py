@@ -38,9 +38,7 @@ async def run_block(number: int, names: dict[str, Any]) -> dict[str, Any]:
     """Run a block of the guide in ``names``, with the top-level ``await`` that it uses."""
     source = with_our_import(python_blocks()[number])
     names.setdefault("__name__", "guide")
-    code: CodeType = compile(
-        source, f"<guide, block {number}>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    )
+    code: CodeType = compile(source, f"<guide, block {number}>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     waiting = eval(code, names)
     if inspect.isawaitable(waiting):
         await waiting

@@ -382,9 +382,7 @@ class TestDecisionTree:
         await step.settle()
         assert await get_rates() == 2
 
-    async def test_early_recalculates_ahead_of_expiry(
-        self, cache: Cache, clock: ManualClock
-    ) -> None:
+    async def test_early_recalculates_ahead_of_expiry(self, cache: Cache, clock: ManualClock) -> None:
         step = Stepper()
         loads: list[int] = []
 

@@ -35,7 +35,8 @@ def test_every_state_is_visited_once() -> None:
     found = explore(Counters())
 
     assert (found.states, found.steps, found.depth) == (9, 12, 4)
-    assert found.complete and not found.broken
+    assert found.complete
+    assert not found.broken
     assert found.events == {"left moved"}
 
 

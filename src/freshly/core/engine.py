@@ -187,9 +187,7 @@ class Engine:
 
         return may_join
 
-    async def _ride(
-        self, call: Call, look: Look, ticket: int, *, newer_only: bool = False
-    ) -> Any:
+    async def _ride(self, call: Call, look: Look, ticket: int, *, newer_only: bool = False) -> Any:
         may_join = self._joiner(call, look, ticket, newer_only=newer_only)
         flight, is_pilot = self._flights.board(call.key, look.stamp, may_join)
         counts = call.recipe.counts
@@ -281,9 +279,7 @@ class Engine:
             current_load.reset(token)
             self._flights.end(flight)
 
-    async def _land(
-        self, flight: Flight, call: Call, look: Look, load: Load, seconds: float
-    ) -> bool:
+    async def _land(self, flight: Flight, call: Call, look: Look, load: Load, seconds: float) -> bool:
         recipe, value, arguments = call.recipe, flight.value, call.arguments
         found = recipe.result_tags(arguments, value)
         flight.tags = tuple(dict.fromkeys((*call.tags, *found, *load.tags)))
@@ -340,9 +336,7 @@ class Engine:
 
     # -- failing -----------------------------------------------------------------------------
 
-    def _failed(
-        self, flight: Flight, call: Call, look: Look, seconds: float, error: Exception
-    ) -> None:
+    def _failed(self, flight: Flight, call: Call, look: Look, seconds: float, error: Exception) -> None:
         call.recipe.counts.load_errors += 1
         if look.entry is not None:
             if len(self._pauses) >= MANY_PAUSES:

@@ -87,7 +87,7 @@ class Flight:
     def reaches(self, goals: set[Flight]) -> bool:
         """Return whether this flight waits, directly or not, for one of ``goals``."""
         seen: set[Flight] = set()
-        ahead = [self]
+        ahead: list[Flight] = [self]
         while ahead:
             flight = ahead.pop()
             if flight in goals:
@@ -132,9 +132,7 @@ class Flights:
                 return flight, False
             return self._take_off(key, stamp, flight, is_background=False), True
 
-    def board_behind(
-        self, key: str, stamp: int, may_join: Callable[[Flight], bool]
-    ) -> Flight | None:
+    def board_behind(self, key: str, stamp: int, may_join: Callable[[Flight], bool]) -> Flight | None:
         """Return a new flight without passengers, or ``None`` if one like it is in the air."""
         with self._lock:
             flight = self._by_key.get(key)

@@ -36,47 +36,60 @@ class Store(Protocol):
 
     async def look(self, key: str, tags: Iterable[str] = ()) -> Look:
         """Return the valid entry under ``key``, unless it lacks one of ``tags``."""
+        ...
 
     async def overtaken(self, stamp: int, tags: Iterable[str]) -> bool:
         """Return whether one of ``tags`` was invalidated after ``stamp``."""
+        ...
 
     async def land(self, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
         """Store what a load made, unless it was overtaken or ``unless`` says so; say if it was stored.
 
         Both questions and the storing are one step: nothing comes between them.
         """
+        ...
 
     async def put(self, entry: Entry[Any]) -> None:
         """Store ``entry`` over whatever is there; loads of its key that are running do not land."""
+        ...
 
     async def invalidate(self, tags: Iterable[str]) -> int:
         """Make entries with one of ``tags`` invalid, loads that are running included."""
+        ...
 
     async def mark_stale(self, tags: Iterable[str]) -> int:
         """Make entries with one of ``tags`` stale, those of running loads included."""
+        ...
 
     async def delete(self, keys: Iterable[str]) -> int:
         """Delete entries by key, with the promise of ``invalidate``; return how many there were."""
+        ...
 
     async def delete_match(self, pattern: str) -> int:
         """Delete entries whose key matches a glob, with the promise of ``invalidate``."""
+        ...
 
     async def clear(self) -> int:
         """Delete all entries of this cache and nothing else, with the promise of ``invalidate``."""
+        ...
 
     async def stamp(self) -> int:
         """Return the reading of the logical clock."""
+        ...
 
     async def tidy(self, oldest: int | None) -> None:
         """Forget metadata that neither an entry nor a load stamped ``oldest`` or later can need."""
+        ...
 
     async def ping(self) -> None:
         """Return if the store answers; raise ``StoreError`` if not."""
+        ...
 
     async def close(self) -> None: ...
 
     def bind(self, entry: Entry[Any], rows: Rows, row: object) -> None:
         """Let the hit path find ``entry`` under ``row``, if this store keeps entries in the process."""
+        ...
 
 
 class Clock(Protocol):
@@ -93,24 +106,30 @@ class Runtime(Protocol):
 
     def now(self) -> float:
         """Return seconds, to measure how long a load takes."""
+        ...
 
     def dice(self) -> float:
         """Return a number from 0 up to 1, by chance."""
+        ...
 
     async def launch(self, flight: Flight, job: Job) -> None:
         """Run ``job``, the load of ``flight``; return when it has ended or runs on its own."""
+        ...
 
     def spawn(self, flight: Flight, job: Job) -> bool:
         """Run ``job`` behind the caller's back, in a context without a running load.
 
         Return False if that is not possible now; then ``job`` was not begun.
         """
+        ...
 
     def can_wait(self, flight: Flight) -> bool:
         """Return whether this caller may wait for ``flight`` without stopping it."""
+        ...
 
     async def wait(self, flight: Flight) -> None:
         """Return when ``flight`` has ended."""
+        ...
 
 
 class Observer(Protocol):

@@ -17,7 +17,7 @@ class Rows(dict[Hashable, "Entry[Any]"]):
     __slots__ = ("__weakref__",)
     # A table is itself and no other, whatever is in it: stores keep a weak set of them.
     __eq__ = object.__eq__
-    __hash__ = object.__hash__
+    __hash__ = object.__hash__  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
 
     def bind(self, row: Hashable, entry: Entry[Any]) -> None:
         """Let ``row`` find ``entry``; an entry has one row, the one that asked last."""

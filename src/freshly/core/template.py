@@ -35,9 +35,7 @@ class Template:
         ConfigurationError: if it can never be rendered with these names.
     """
 
-    def __init__(
-        self, text: str, *, option: str, names: Iterable[str], result: bool = False
-    ) -> None:
+    def __init__(self, text: str, *, option: str, names: Iterable[str], result: bool = False) -> None:
         self.text = text
         self.option = option
         known = tuple(names)

@@ -126,5 +126,3 @@ class AsyncioRuntime:
         flight.ended_by_close = True
         if flight.cancel is not None:
             flight.cancel()
-
-

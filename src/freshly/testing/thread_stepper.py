@@ -70,6 +70,6 @@ class ThreadStepper:
     ) -> None:
         with self._changed:
             # Whoever still stands somewhere may go, or the pool would never end.
-            self._gone = {point: 1 << 30 for point in self._arrived}
+            self._gone = dict.fromkeys(self._arrived, 1 << 30)
             self._changed.notify_all()
         self._pool.shutdown(wait=error is None, cancel_futures=True)

@@ -1,0 +1,194 @@
+"""The types that a user sees. Never run: mypy --strict and basedpyright read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Annotated, Any, assert_type
+
+from freshly import Cache, Entry, NoKey, Stamp, Stats, Token, cache
+
+
+class User:
+    """A value."""
+
+
+class Session: ...
+
+
+@cache(ttl="1h", tags=["user:{user_id}"])
+async def get_user(user_id: int, *, full: bool = False) -> User:
+    return User()
+
+
+@cache(60, key="square:{x}")
+def square(x: int) -> int:
+    return x * x
+
+
+@cache.soft(ttl="1h", soft_ttl=timedelta(minutes=30))
+async def soft(x: str) -> list[str]:
+    return [x]
+
+
+@cache.early(ttl="1h", early_ttl="50m", tags=lambda result: [str(result)])
+async def early(x: str) -> dict[str, int]:
+    return {x: 1}
+
+
+@cache(ttl=None)
+async def maybe(user_id: int) -> User | None:
+    return None
+
+
+@cache("5m")
+async def with_session(session: Annotated[Session, NoKey], user_id: int) -> str:
+    return ""
+
+
+def ttl_by_kind(kind: str) -> str | None:
+    return "1m"
+
+
+@cache(ttl=ttl_by_kind)
+async def by_kind(kind: str, key: str) -> bytes:
+    return b""
+
+
+@cache.invalidates("user:{user_id}")
+async def rename(user_id: int, name: str) -> User:
+    return User()
+
+
+@cache.invalidates("user:{user_id}", keys=["square:{user_id}"])
+def rename_blocking(user_id: int) -> int:
+    return user_id
+
+
+class Service:
+    @cache(ttl="2h", tags=["user:{user_id}"])
+    async def get(self, user_id: int) -> User:
+        return User()
+
+    @cache(ttl="2h")
+    def count(self, kind: str) -> int:
+        return 1
+
+    @cache(ttl="2h")
+    @classmethod
+    async def of_class(cls, x: int) -> str:
+        return ""
+
+    @classmethod
+    @cache(ttl="2h")
+    def of_class_inside(cls, x: int) -> str:
+        return ""
+
+    @cache(ttl="2h")
+    @staticmethod
+    def static(x: int) -> float:
+        return 1.0
+
+    @staticmethod
+    @cache(ttl="2h")
+    async def static_inside(x: int) -> float:
+        return 1.0
+
+    @cache.invalidates("user:{user_id}")
+    async def rename(self, user_id: int) -> None: ...
+
+
+async def functions() -> None:
+    assert_type(await get_user(1), User)
+    assert_type(await get_user(1, full=True), User)
+    assert_type(await get_user(user_id=1), User)
+    assert_type(await get_user.refresh(1), User)
+    assert_type(await get_user.peek(1), Entry[User] | None)
+    assert_type(await get_user.delete(1), bool)
+    assert_type(get_user.key(1), str)
+    assert_type(get_user.tags(1), tuple[str, ...])
+    assert_type(await get_user.uncached(1), User)
+    assert_type(await maybe(1), User | None)
+    assert_type(await soft("a"), list[str])
+    assert_type(await early("a"), dict[str, int])
+    assert_type(await by_kind("a", "b"), bytes)
+    assert_type(await with_session(Session(), 1), str)
+    assert_type(await rename(1, "a"), User)
+    assert_type(square(2), int)
+    assert_type(square.refresh(2), int)
+    assert_type(square.peek(2), Entry[int] | None)
+    assert_type(square.delete(x=2), bool)
+    assert_type(square.uncached(2), int)
+    assert_type(rename_blocking(1), int)
+
+    await get_user("1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await get_user.refresh()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    square("2")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+    # A decorated function goes where the function went.
+    asynchronous: Callable[[int], Coroutine[Any, Any, User]] = get_user
+    blocking: Callable[[int], int] = square
+    assert_type(await asynchronous(1), User)
+    assert_type(blocking(1), int)
+
+
+async def methods(service: Service) -> None:
+    assert_type(await service.get(1), User)
+    assert_type(await service.get.refresh(1), User)
+    assert_type(await service.get.delete(1), bool)
+    assert_type(await service.get.peek(user_id=1), Entry[User] | None)
+    assert_type(service.count("a"), int)
+    assert_type(service.count.refresh("a"), int)
+    assert_type(await Service.get(service, 1), User)
+    assert_type(await Service.of_class(1), str)
+    assert_type(await Service.of_class.refresh(1), str)
+    assert_type(await service.of_class(1), str)
+    assert_type(Service.of_class_inside(1), str)
+    assert_type(Service.static(1), float)
+    assert_type(Service.static.delete(1), bool)
+    assert_type(await Service.static_inside(1), float)
+    assert_type(await Service.static_inside.refresh(1), float)
+    await service.rename(1)
+
+    await service.get("1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    service.count.delete(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def commands(own: Cache) -> None:
+    assert_type(await own.get("k", type=User), User | None)
+    assert_type(await own.get("k", 0, type=str), str | int)
+    assert_type(await own.set("k", User(), ttl="1h", tags=["a"]), bool)
+    stamp = await own.stamp()
+    assert_type(stamp, Stamp)
+    assert_type(await own.set("k", 1, "5m", stamp=stamp), bool)
+    assert_type(await own.get_or_set("k", load), User)
+    assert_type(await own.get_or_set("k", lambda: 1, ttl="1h"), int)
+    assert_type(await own.delete("k", "l"), int)
+    assert_type(await own.delete_match("k*"), int)
+    assert_type(await own.exists("k"), bool)
+    assert_type(await own.delete_tags("a", "b"), Token)
+    assert_type(await own.mark_stale("a"), Token)
+    assert_type(await own.clear(), Token)
+    assert_type(await own.ping(), bool)
+    assert_type(own.stats(), Stats)
+    assert_type(own.disabled(), AbstractContextManager[None])
+    async with own as opened:
+        assert_type(opened, Cache)
+
+    await own.delete_tags(["a"])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def blocking_commands(own: Cache) -> None:
+    assert_type(own.blocking.get("k", type=User), User | None)
+    assert_type(own.blocking.set("k", 1), bool)
+    assert_type(own.blocking.get_or_set("k", lambda: 1), int)
+    assert_type(own.blocking.delete("k"), int)
+    assert_type(own.blocking.delete_tags("a"), Token)
+    assert_type(own.blocking.exists("k"), bool)
+    assert_type(own.blocking.stamp(), Stamp)
+    own.blocking.close()
+
+
+async def load() -> User:
+    return User()
