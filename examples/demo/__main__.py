@@ -60,7 +60,10 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     add(
         "--folder", type=Path, default=ROOT / ".demo", help="where the data stays for the next time"
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.seconds <= 0 and not options.serve:
+        parser.error(f"--seconds={options.seconds:g} leaves nothing to do without --serve")
+    return options
 
 
 def run(options: argparse.Namespace, folder: Path) -> int:

@@ -13,6 +13,7 @@ from proofs.model.table import (
     jobs,
     result_table,
     scenario_table,
+    spare_table,
     story_of,
 )  # fmt: skip
 
@@ -41,7 +42,7 @@ def main() -> int:
         print(story_of(asked.show))
         return 0
     if asked.docs:
-        print("\n".join([*scenario_table(), "", *guard_table()]))
+        print("\n".join([*scenario_table(), "", *guard_table(), "", *spare_table()]))
         return 0
     began, rows = time.monotonic(), []
     for row in explore_all(jobs(asked.smoke), asked.processes):

@@ -102,9 +102,7 @@ def nodes(m: Model, w: World) -> Iterator[Step]:
         down = one._replace(master=m.sc.split, linked=False)
         after = put(put(w.nodes, other, up), chief, down)
         less = w.faults._replace(failover=w.faults.failover - 1)
-        text = f"{names[other]} is promoted" + (
-            f"; {names[chief]} does not know" if m.sc.split else ""
-        )
+        text = f"{names[other]} is promoted" + (f"; {names[chief]} does not know" if m.sc.split else "")
         promoted = w._replace(nodes=after, faults=less, replids=w.replids + 1)
         if m.sc.split:  # everybody but process 0 is on the side of the new primary
             for p in range(1, len(w.processes)):

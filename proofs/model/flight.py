@@ -55,9 +55,7 @@ def start(
 ) -> tuple[World, str, str]:
     """Start a load with the stamps that the batch or open.lua brought."""
     function = function_of(m, frame)
-    trimmed = tuple(
-        v and v._replace(stamps=(), floor=0, layout=0, fence=(0, 0)) for v in frame.views
-    )
+    trimmed = tuple(v and v._replace(stamps=(), floor=0, layout=0, fence=(0, 0)) for v in frame.views)
     frame = frame._replace(start=trimmed, views=(None,) * m.sc.buckets, entry=None, result=None)
     w = with_top(w, i, frame._replace(pc="load"))
     if pilot:
@@ -113,9 +111,7 @@ def loading(m: Model, w: World, i: int, frame: Frame, p: int, who: str) -> Itera
     w = resolve(m, w, i, p, function.key, result)
     note = "" if result.storable else "; not to be stored"
     if result.storable:
-        w = with_top(
-            w, i, frame._replace(pc="store", result=result, start=(), value=(), inherited=())
-        )
+        w = with_top(w, i, frame._replace(pc="store", result=result, start=(), value=(), inherited=()))
         yield who, f"the load of {function.name} ends", w, ""
         return
     w, text, _event = deliver(
@@ -194,12 +190,7 @@ def resolve(m: Model, w: World, i: int, p: int, key: int, result: Result) -> Wor
     process = process._replace(flights=put(process.flights, key, None))
     w = w._replace(processes=put(w.processes, p, process))
     for j, actor in enumerate(w.actors):
-        if (
-            j == i
-            or m.sc.tasks[j].process != p
-            or not isinstance(actor, Reader)
-            or not actor.frames
-        ):
+        if j == i or m.sc.tasks[j].process != p or not isinstance(actor, Reader) or not actor.frames:
             continue
         frame = actor.frames[-1]
         if frame.pc == "wait" and frame.result is None and function_of(m, frame).key == key:
@@ -328,9 +319,7 @@ def deliver(
             if m.g.unstorable_is_inherited
             else outer.held_until,
         )
-        w = w._replace(
-            actors=put(w.actors, i, reader._replace(frames=(*reader.frames[:-2], outer)))
-        )
+        w = w._replace(actors=put(w.actors, i, reader._replace(frames=(*reader.frames[:-2], outer))))
         return w, text, event
     mode = "bounded" if frame.mode == "at_least" else frame.mode
     known = {*own_tags(m, function), *(k for k, _n, _s in header)}

@@ -62,7 +62,6 @@ class Guards:
     renew_compares_nonce: bool = True
     gap_is_noticed: bool = True
     resync_raises_floor: bool = True
-    resync_after_confirmation: bool = True
     near_compares_nonce: bool = True
     near_put_is_judged: bool = True
     local_apply_writes_mirror: bool = True
@@ -87,6 +86,10 @@ class Guards:
     join_refuses_unknown_hold: bool = True
     finalize_stamps: bool = True
     commit_within_hold: bool = True
+    # spare: the promise holds without them
+    resync_after_confirmation: bool = True
+    fence_has_run_id: bool = True
+    publishes: bool = True
 
 
 def names() -> tuple[str, ...]:

@@ -164,9 +164,7 @@ def traded(w: World, place: dict[int, int]) -> World:
         actors = put(actors, new, w.actors[old])
     processes = tuple(
         process._replace(
-            flights=tuple(
-                f and Flight(place.get(f.pilot, f.pilot), f.stamps) for f in process.flights
-            )
+            flights=tuple(f and Flight(place.get(f.pilot, f.pilot), f.stamps) for f in process.flights)
         )
         if any(process.flights)
         else process

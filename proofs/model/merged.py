@@ -39,9 +39,7 @@ def steps(m: Model, w: World, p: int) -> Iterator[Step]:
     else:
         views = batch.views
         for b in buckets_of(m, p, function):
-            views = put(
-                views, b, look(m, w, process.node, b, (function.tag, *function.tags), False)
-            )
+            views = put(views, b, look(m, w, process.node, b, (function.tag, *function.tags), False))
         after = batch._replace(done=True, entry=w.entries[function.key], views=views)
         text = "the server runs the batch"
     yield (

@@ -102,9 +102,7 @@ def apply(
         return with_near(w, p, near._replace(entries=(None,) * m.sc.keys))
     mirrors = near.mirrors
     if m.sc.fine:
-        writes = [
-            ("tag", b, k, seq) for b, _n, seq in tokens for k in tags if m.bucket_of(k, p) == b
-        ]
+        writes = [("tag", b, k, seq) for b, _n, seq in tokens for k in tags if m.bucket_of(k, p) == b]
         order = (
             (*writes, ("count", 0, 0, 0))
             if m.g.mirror_tag_before_count
@@ -176,10 +174,6 @@ def remember_fine(m: Model, w: World, i: int, frame: Frame, p: int, who: str) ->
     entry = near.entries[key]
     assert entry is not None
     noted = frame.held_until if m.g.hit_notes_first_count else near.changes
-    w = with_near(
-        w, p, near._replace(entries=put(near.entries, key, entry._replace(checked=noted)))
-    )
-    w, text, event = flight.deliver(
-        m, w, i, frame, entry.value, entry.valid, "near hit", "near hit"
-    )
+    w = with_near(w, p, near._replace(entries=put(near.entries, key, entry._replace(checked=noted))))
+    w, text, event = flight.deliver(m, w, i, frame, entry.value, entry.valid, "near hit", "near hit")
     yield who, f"notes count {noted}; {text}", w, event

@@ -139,9 +139,7 @@ def run(m: Model, w: World, frame: Frame, p: int, command: int) -> tuple[Frame, 
             if s is not None and m.bucket_of(k, p) == command
         )  # fmt: skip
         told += f" held until {view.held_until}" if view.held_until else ""
-    return frame._replace(
-        views=put(frame.views, command, view)
-    ), f"HMGET bucket {command} -> {told}"
+    return frame._replace(views=put(frame.views, command, view)), f"HMGET bucket {command} -> {told}"
 
 
 def said(entry: Entry | None) -> str:

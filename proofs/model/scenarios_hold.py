@@ -13,9 +13,7 @@ HOLD = (
         (
             reads("R1"),
             reads("R2"),
-            does(
-                "T1", Do("prepare", (0,)), Do("commit", row=0), Do("finalize", (0,), 0), process=1
-            ),
+            does("T1", Do("prepare", (0,)), Do("commit", row=0), Do("finalize", (0,), 0), process=1),
             does("T2", Do("prepare", (0,)), Do("commit", row=1), process=1),
         ),
         clients=TWO,

@@ -15,7 +15,8 @@ DEAD = 0  # the nonce that stands for "no bucket"
 def fence_of(m: Model, w: World, node: int) -> tuple[int, int]:
     """Return the fence that INFO on this node spells."""
     one = w.nodes[node]
-    return one.run_id, one.replid if m.g.fence_has_replid else 0
+    run_id = one.run_id if m.g.fence_has_run_id else 0
+    return run_id, one.replid if m.g.fence_has_replid else 0
 
 
 def new_nonce(m: Model, w: World, call: int) -> tuple[World, int]:
@@ -28,9 +29,7 @@ def new_nonce(m: Model, w: World, call: int) -> tuple[World, int]:
 def save(w: World, node: int, bucket: int, value: Bucket | None) -> World:
     """Return the world with one bucket written."""
     one = w.nodes[node]
-    return w._replace(
-        nodes=put(w.nodes, node, one._replace(buckets=put(one.buckets, bucket, value)))
-    )
+    return w._replace(nodes=put(w.nodes, node, one._replace(buckets=put(one.buckets, bucket, value))))
 
 
 def own_bucket(
@@ -56,6 +55,8 @@ def stamp(m: Model, bucket: Bucket, tags: tuple[int, ...]) -> Bucket:
 
 def publish(m: Model, w: World, node: int, b: int, token: Token, tags: tuple[int, ...]) -> World:
     """Return the world with the message on the way to every subscriber of this node."""
+    if not m.g.publishes:
+        return w
     for p, process in enumerate(w.processes):
         near = process.near
         if near is not None and near.subscribed and near.node == node:
@@ -93,13 +94,9 @@ def hold(
     w, token = invalidate(m, w, node, command, 0)
     bucket = w.nodes[node].buckets[command.bucket]
     assert bucket is not None
-    kept = (
-        bucket.holds if m.g.hold_map else tuple(h for h in bucket.holds if h[0] not in command.tags)
-    )
+    kept = bucket.holds if m.g.hold_map else tuple(h for h in bucket.holds if h[0] not in command.tags)
     mine = tuple((tag, transaction, deadline) for tag in command.tags)
-    bucket = bucket._replace(
-        holds=tuple(sorted((*kept, *mine))), longest=max(bucket.longest, deadline)
-    )
+    bucket = bucket._replace(holds=tuple(sorted((*kept, *mine))), longest=max(bucket.longest, deadline))
     return save(w, node, command.bucket, bucket), token
 
 
@@ -109,9 +106,7 @@ def release(m: Model, w: World, node: int, command: Command, transaction: int) -
     if bucket is None:
         return w
     gone = [
-        h
-        for h in bucket.holds
-        if h[0] in command.tags and (h[1] == transaction or not m.g.hold_map)
+        h for h in bucket.holds if h[0] in command.tags and (h[1] == transaction or not m.g.hold_map)
     ]
     kept = tuple(h for h in bucket.holds if h not in gone)
     return save(w, node, command.bucket, bucket._replace(holds=kept))

@@ -58,9 +58,7 @@ def judge(
     return answer
 
 
-def unknown(
-    m: Model, process: int, header: Header, views: tuple[View | None, ...]
-) -> tuple[int, ...]:
+def unknown(m: Model, process: int, header: Header, views: tuple[View | None, ...]) -> tuple[int, ...]:
     """Return the tags of a header that no view tells about."""
     missing = []
     for tag, _nonce, _seq in header:

@@ -158,9 +158,7 @@ class Frame(NamedTuple):
     pc: str
     need: Value
     at_least: tuple[Token, ...]
-    todo: tuple[
-        int, ...
-    ]  # commands of the batch that the server has not run; see reader.GET and PROVE
+    todo: tuple[int, ...]  # commands of the batch that the server has not run; see reader.GET and PROVE
     asked: tuple[int, ...]
     entry: Entry | None
     proven: bool

@@ -95,19 +95,13 @@ def after_scripts(do: Do, writer: Writer) -> Writer:
     return writer._replace(stage=stage)
 
 
-def command_for(
-    do: Do, i: int, turn: int, b: int, tags: tuple[int, ...], process: Process
-) -> Command:
+def command_for(do: Do, i: int, turn: int, b: int, tags: tuple[int, ...], process: Process) -> Command:
     """Return the script call for one bucket."""
-    name = {"finalize": "invalidate", "delete": "invalidate", "set": "invalidate"}.get(
-        do.verb, do.verb
-    )
+    name = {"finalize": "invalidate", "delete": "invalidate", "set": "invalidate"}.get(do.verb, do.verb)
     return Command(name, 0, None, b, tags, i * 10 + turn, process.belief)
 
 
-def script(
-    m: Model, w: World, i: int, do: Do, task: Task, b: int, prefix: str = ""
-) -> Iterator[Step]:
+def script(m: Model, w: World, i: int, do: Do, task: Task, b: int, prefix: str = "") -> Iterator[Step]:
     """Run the script of one bucket; or wait in vain for its answer, and send it again."""
     process, writer, layout = (
         w.processes[task.process],
@@ -227,9 +221,7 @@ def finish(m: Model, w: World, i: int, do: Do, task: Task) -> Iterator[Step]:
             (b, tuple(k for k in do.tags if m.bucket_of(k, p) == b)) for b, _n, _s in writer.replies
         )
         changed = w.processes[p]
-        w = w._replace(
-            processes=put(w.processes, p, changed._replace(replay=(*changed.replay, *said)))
-        )
+        w = w._replace(processes=put(w.processes, p, changed._replace(replay=(*changed.replay, *said))))
     if do.verb not in ("prepare", "rollback"):
         w = (
             transaction.ended(m, w, i, row)
@@ -237,9 +229,7 @@ def finish(m: Model, w: World, i: int, do: Do, task: Task) -> Iterator[Step]:
             else promised(m, w, p, row, do.wait_all, writer.superseded)
         )
         if row is not None:
-            w = w._replace(
-                tokens=put(w.tokens, i, (tuple(sorted(writer.replies)), row, w.rows[row]))
-            )
+            w = w._replace(tokens=put(w.tokens, i, (tuple(sorted(writer.replies)), row, w.rows[row])))
     after = writer._replace(
         turn=writer.turn + 1, stage="", todo=(), replies=(), start=(), value=(),
         superseded=False, deadline=writer.deadline if do.verb == "prepare" else 0,

@@ -128,6 +128,13 @@ class Cached:
     def parts(self) -> Parts:
         return self._parts
 
+    @property
+    def is_bypassed(self) -> bool:
+        return self._is_bypassed()
+
+    def load_uncached(self, values: tuple[Any, ...]) -> Any:
+        return self._uncached(values)
+
     def _loader(self, values: tuple[Any, ...]) -> Callable[[], Any]:
         if self._plan.is_async:
             return partial(self._uncached, values)
@@ -207,17 +214,19 @@ class Verbs:
     def tags(self, *args: Any, **kwargs: Any) -> tuple[str, ...]:
         return self._cached.tags(self._cached.bind(args, kwargs))
 
-    def _call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
-        return self._cached.call(self._cached.bind(args, kwargs))
-
 
 class AsyncVerbs(Verbs):
     async def peek(self, *args: Any, **kwargs: Any) -> Entry[Any] | None:
-        call = self._call(args, kwargs)
+        call = self._cached.call(self._cached.bind(args, kwargs))
+        if self._cached.is_bypassed:
+            return None
         return await self._cached.parts.engine.find(call.key, call.tags)
 
     async def refresh(self, *args: Any, **kwargs: Any) -> Any:
-        return await self._cached.parts.engine.refresh(self._call(args, kwargs))
+        values = self._cached.bind(args, kwargs)
+        if self._cached.is_bypassed:
+            return await self._cached.load_uncached(values)
+        return await self._cached.parts.engine.refresh(self._cached.call(values))
 
     async def delete(self, *args: Any, **kwargs: Any) -> bool:
         return await self._cached.parts.delete((self.key(*args, **kwargs),)) > 0
@@ -225,11 +234,16 @@ class AsyncVerbs(Verbs):
 
 class BlockingVerbs(Verbs):
     def peek(self, *args: Any, **kwargs: Any) -> Entry[Any] | None:
-        call = self._call(args, kwargs)
+        call = self._cached.call(self._cached.bind(args, kwargs))
+        if self._cached.is_bypassed:
+            return None
         return finish(self._cached.parts.blocking_engine.find(call.key, call.tags))
 
     def refresh(self, *args: Any, **kwargs: Any) -> Any:
-        return finish(self._cached.parts.blocking_engine.refresh(self._call(args, kwargs)))
+        values = self._cached.bind(args, kwargs)
+        if self._cached.is_bypassed:
+            return self._cached.load_uncached(values)
+        return finish(self._cached.parts.blocking_engine.refresh(self._cached.call(values)))
 
     def delete(self, *args: Any, **kwargs: Any) -> bool:
         return finish(self._cached.parts.delete((self.key(*args, **kwargs),))) > 0

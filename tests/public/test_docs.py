@@ -1,4 +1,4 @@
-"""Every Python block of README.md and docs/ is a test.
+"""Every Python block of README.md, ARCHITECTURE.md and docs/ is a test.
 
 The blocks of a page run from top to bottom in one namespace and on one event loop, as a reader
 would type them; ``await`` is allowed outside of functions. Each block is a test of its own, and the
@@ -129,7 +129,7 @@ async def start_afresh() -> None:
     cache.setup("mem://")
 
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCKS = {str(path.relative_to(ROOT)): blocks_of(path.read_text()) for path in PAGES}
 
 

@@ -164,6 +164,7 @@ class Engine:
         look = await self._look(call)
         if look.entry is None or judge(look.entry, look.now) is Verdict.LOAD:
             raise error
+        call.recipe.counts.misses -= 1
         self._emit(ServedExpired(call.key, call.recipe.counts.name, error))
         return self._serve(call, look.entry, look.now)
 
@@ -191,7 +192,7 @@ class Engine:
         may_join = self._joiner(call, look, ticket, newer_only=newer_only)
         flight, is_pilot = self._flights.board(call.key, look.stamp, may_join)
         counts = call.recipe.counts
-        counts.misses += 1
+        counts.misses += not newer_only
         counts.waits += not is_pilot
         try:
             await self._wait(flight, call, look, is_pilot=is_pilot)
@@ -200,7 +201,8 @@ class Engine:
             raise
         answer = await self._answer(flight, call, ticket, is_pilot=is_pilot)
         if answer is AGAIN:
-            counts.misses -= 1
+            # This read goes on, and is counted where it ends.
+            counts.misses -= not newer_only
             counts.waits -= not is_pilot
         return answer
 
@@ -208,7 +210,7 @@ class Engine:
         load = self._flights.begin_waiting(flight)
         try:
             if is_pilot:
-                await self._runtime.launch(flight, lambda: self._fly(flight, call, look))
+                await self._launch(flight, call, look)
             elif not self._runtime.can_wait(flight):
                 raise DeadlockError(
                     f"a blocking call for {call.key!r} on the thread of the event loop that is "
@@ -217,6 +219,14 @@ class Engine:
             await self._runtime.wait(flight)
         finally:
             self._flights.end_waiting(load, flight)
+
+    async def _launch(self, flight: Flight, call: Call, look: Look) -> None:
+        try:
+            await self._runtime.launch(flight, lambda: self._fly(flight, call, look))
+        except BaseException:
+            # It did not take off: a loop that is closing takes no tasks.
+            self._flights.abandon(flight)
+            raise
 
     async def _answer(self, flight: Flight, call: Call, ticket: int, *, is_pilot: bool) -> Any:
         """Judge what the flight brought for this one passenger."""

@@ -53,7 +53,8 @@ class Flight:
         self.ticket = ticket
         self.is_background = is_background
         self.passengers = 0
-        self.starter_left = False
+        # Whoever had a refresh begun did not wait for it, and may be gone when it fails.
+        self.starter_left = is_background
         self.is_superseded = False
         self.has_ended = False
         self.is_abandoned = False

@@ -18,10 +18,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from fnmatch import translate
+from itertools import count
 from threading import Lock
 from typing import Any
 
 from .entry import Entry
+
+# Each clock starts far after the last one, so that a reading of one is none of another's: a hit
+# that is under way while ``setup`` changes the store may hold an entry of the former clock. Not too
+# far: small integers are quicker to compare.
+_starts = count(1 << 20, 1 << 16)
 
 
 class LogicalClock:
@@ -34,9 +40,10 @@ class LogicalClock:
     __slots__ = ("_hard", "_keys", "_lock", "_open", "_patterns", "_soft", "floor", "gate", "reading")
 
     def __init__(self) -> None:
-        self.reading = 1
-        self.gate: int | None = 1
-        self.floor = 0
+        start = next(_starts)
+        self.reading = start
+        self.gate: int | None = start
+        self.floor = start
         self._open = True
         self._hard: dict[str, int] = {}
         self._soft: dict[str, int] = {}

@@ -99,18 +99,21 @@ class AsyncioRuntime:
         Tasks of other loops are cancelled and not waited for.
         """
         here = asyncio.get_running_loop()
-        mine = [task for task in self._tasks if task.get_loop() is here]
         for task, flight in list(self._tasks.items()):
             if flight.is_background or task.get_loop() is not here:
                 self._stop(flight)
-        me = asyncio.current_task()
-        mine = [task for task in mine if task is not me]
-        if mine:
-            _, late = await asyncio.wait(mine, timeout=drain)
-            for task in late:
+        if mine := self._tasks_of(here):
+            await asyncio.wait(mine, timeout=drain)
+        # Again and again: who was waiting may have begun another load meanwhile.
+        while mine := self._tasks_of(here):
+            for task in mine:
                 self._stop(self._tasks[task])
-            if late:
-                await asyncio.wait(late)
+            await asyncio.wait(mine)
+
+    def _tasks_of(self, loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[None]]:
+        # Not the one that closes: a loader may do so.
+        me = asyncio.current_task()
+        return [task for task in self._tasks if task.get_loop() is loop and task is not me]
 
     def cancel_all(self) -> None:
         """Cancel all tasks without waiting: for a caller that has no loop."""
