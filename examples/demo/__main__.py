@@ -57,9 +57,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
         metavar="N",
         help="take the N cities with the most people; without it, all",
     )
-    add(
-        "--folder", type=Path, default=ROOT / ".demo", help="where the data stays for the next time"
-    )
+    add("--folder", type=Path, default=ROOT / ".demo", help="where the data stays for the next time")
     options = parser.parse_args(arguments)
     if options.seconds <= 0 and not options.serve:
         parser.error(f"--seconds={options.seconds:g} leaves nothing to do without --serve")
@@ -88,9 +86,7 @@ def planned(cities: Path, seed: int) -> Plan:
         return Plan(connection, seed)
 
 
-def driven(
-    options: argparse.Namespace, plan: Plan, cities: Path, folder: Path
-) -> dict[str, Outcome]:
+def driven(options: argparse.Namespace, plan: Plan, cities: Path, folder: Path) -> dict[str, Outcome]:
     """Drive the service once with each cache, each time over a copy of the cities."""
     crowd = Crowd(options.seconds, options.readers, options.writers)
     who = f"{crowd.readers} readers and {crowd.writers} writers"

@@ -97,9 +97,7 @@ def fill(path: Path, most: int | None, progress: Callable[[float], None]) -> Non
 
 def countries() -> Iterator[tuple[Any, ...]]:
     for country in json.loads(text_of("countries.json")).values():
-        yield tuple(
-            country[name] for name in ("iso", "name", "continentcode", "capital", "population")
-        )
+        yield tuple(country[name] for name in ("iso", "name", "continentcode", "capital", "population"))
 
 
 def cities(name: str, progress: Callable[[float], None]) -> Iterator[tuple[Any, ...]]:

@@ -21,7 +21,7 @@ __all__ = ["Ask", "Change", "Plan"]
 T = TypeVar("T")
 
 # How many of a hundred reads go where.
-READS = {"dashboard": 40, "city": 26, "cities": 16, "search": 6, "ranking": 6, "countries": 6}
+READS = {"dashboard": 40, "city": 26, "cities": 18, "search": 4, "ranking": 4, "countries": 8}
 
 # And of a hundred writes: through the service, or past it and told by webhook.
 WRITES = {"city": 75, "country": 5, "past the service": 20}

@@ -72,8 +72,7 @@ def city(connection: Connection, city_id: int) -> City | None:
 
 def search(connection: Connection, text: str) -> list[City]:
     rows = connection.execute(
-        "SELECT * FROM cities WHERE name LIKE '%' || ? || '%'"
-        " ORDER BY population DESC, id LIMIT 20",
+        "SELECT * FROM cities WHERE name LIKE '%' || ? || '%' ORDER BY population DESC, id LIMIT 20",
         (text,),
     )
     return [City(*row) for row in rows]
@@ -97,9 +96,7 @@ def set_population(connection: Connection, city_id: int, population: int) -> Cit
     if row is None:
         return None
     changed = City(*row)
-    connection.execute(
-        "UPDATE countries SET version = ? WHERE code = ?", (version, changed.country)
-    )
+    connection.execute("UPDATE countries SET version = ? WHERE code = ?", (version, changed.country))
     return changed
 
 

@@ -84,8 +84,7 @@ async def drive(
     outcome = Outcome()
     async with AsyncExitStack() as stack:
         clients = [
-            await stack.enter_async_context(Client(port))
-            for _ in range(crowd.readers + crowd.writers)
+            await stack.enter_async_context(Client(port)) for _ in range(crowd.readers + crowd.writers)
         ]
         traffic = Traffic(database, outcome, perf_counter() + crowd.seconds)
         async with asyncio.TaskGroup() as tasks:

@@ -51,6 +51,7 @@ class Guards:
     role_is_proven: bool = True
     bounded_reads_prove_too: bool = True
     replay: bool = True
+    replay_noted_before_sending: bool = True
     replay_before_reads: bool = True
     replay_before_writes: bool = True
     # near tier

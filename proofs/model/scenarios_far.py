@@ -52,7 +52,7 @@ FAR = (
     ),
     Scenario(
         "hand",
-        "set by hand with a stamp, delete, a load in flight, late copies, prune",
+        "set by hand with a stamp, delete, a load in flight, late copies",
         (
             reads("R1"),
             reads("R2"),
@@ -60,7 +60,7 @@ FAR = (
             does("W2", Do("delete", (2,), 1), process=1),
         ),
         clients=TWO,
-        faults=Faults(late=1, prune=1),
+        faults=Faults(late=1),
         twins=((0, 1),),
         tags=(T, Tag("u", 0), K),
         good=("far hit", "set by hand", "set yields", "late SET"),
@@ -77,7 +77,7 @@ FAR = (
         clients=TWO,
         faults=Faults(evict=1, late=1),
         twins=((0, 1),),
-        tags=(Tag("k", 1),),
+        tags=(Tag("k", 0),),
         functions=(Function("f", 0, 0, (), (), (0, 1)),),
         good=("far hit", "clear returned", "late script"),
     ),

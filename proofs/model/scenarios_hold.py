@@ -91,6 +91,7 @@ HOLD = (
         rows=1,
         functions=(Function("f", 1, 0, (), (0,), (0,)),),
         good=("far hit", "held back", "asked again"),
+        smoke=True,
     ),
     Scenario(
         "hold-inner",
@@ -109,5 +110,6 @@ HOLD = (
         rows=1,
         functions=(Function("f", 1, 0, (0,), (), (0,)), Function("g", 2, 1, (), (), (), inner=0)),
         good=("far hit", "held back", "join served"),
+        smoke=True,
     ),
 )

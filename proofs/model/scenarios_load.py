@@ -40,6 +40,7 @@ LOAD = (
             Function("g", 3, 1, (), (2,), (1,), inner=0, reads_all=False),
         ),
         good=("held back",),
+        smoke=True,
     ),
     Scenario(
         "lazy2",
@@ -58,6 +59,7 @@ LOAD = (
             Function("g", 3, 1, (), (2,), (1,), inner=0, reads_all=False),
         ),
         good=("held back",),
+        smoke=True,
     ),
     Scenario(
         "nested",
@@ -91,6 +93,7 @@ LOAD = (
         functions=F_SINGLE,
         rows=1,
         good=("far hit", "batch joined", "join served"),
+        smoke=True,
     ),
     Scenario(
         "layout",
@@ -103,6 +106,7 @@ LOAD = (
         rows=1,
         twins=((0, 1),),
         good=("far hit", "layout refused", "invalidate returned"),
+        smoke=True,
     ),
     Scenario(
         "layout2",
@@ -116,6 +120,7 @@ LOAD = (
         twins=((0, 1),),
         faults=Faults(evict=1),
         good=("far hit", "layout refused", "invalidate returned"),
+        smoke=True,
     ),
     Scenario(
         "age",

@@ -113,6 +113,7 @@ NEAR_TIER = (
         functions=(Function("f", 2, 0, (0,), (), (0,)),),
         rows=1,
         good=("near hit", "renewed"),
+        smoke=True,
     ),
     Scenario(
         "inner",
@@ -153,6 +154,7 @@ NEAR_TIER = (
             Function("g", 2, 1, (), (), (), inner=0, inner_mode="bounded"),
         ),
         good=("far hit",),
+        smoke=True,
     ),
     Scenario(
         "threads",
@@ -169,6 +171,7 @@ NEAR_TIER = (
         twins=((0, 1),),
         functions=(Function("f", 2, 0, (0, 1), (), (0, 1)),),
         good=("near hit", "near refused", "applied"),
+        smoke=True,
     ),
     Scenario(
         "away",

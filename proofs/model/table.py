@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing import Pool
 
-from proofs.model.catalogue import CATALOGUE, SPARE, Guard
+from proofs.model.catalogue import CATALOGUE, QUICK, SPARE, Guard
 from proofs.model.explorer import Finding, explore, numbered
 from proofs.model.guards import Guards, without
 from proofs.model.machine import Protocol
@@ -78,11 +78,10 @@ def row_of(job: Job, scenario: Scenario, finding: Finding, seconds: float) -> Ro
 
 
 def jobs(smoke: bool) -> list[Job]:
-    """Return what to explore, the longest first."""
+    """Return what to explore."""
     full = [Job(s.name) for s in SCENARIOS if s.smoke or not smoke]
-    chosen = {job.scenario for job in full}
-    mutants = [Job(g.scenario, g.name) for g in CATALOGUE if not smoke or g.scenario in chosen]
-    spare = [] if smoke else [Job(g.scenario, g.name) for g in SPARE]
+    spare = [Job(g.scenario, g.name) for g in SPARE if not smoke]
+    mutants = [Job(g.scenario, g.name) for g in CATALOGUE if g.name in QUICK or not smoke]
     return full + spare + mutants
 
 

@@ -130,6 +130,8 @@ def script(m: Model, w: World, i: int, do: Do, task: Task, b: int, prefix: str =
         yield task.name, f"{what}: no answer in time", after, ""
     for lost in (False, True)[: 1 + bool(w.faults.lose)]:
         quiet = silenced(w) if lost else w
+        if m.sc.split and m.g.replay_noted_before_sending:
+            quiet = note(quiet, task.process, b, here)
         after, token, deadline = run(m, quiet, i, do, command, process, layout)
         if lost:
             after = restored(after, w)._replace(faults=w.faults._replace(lose=w.faults.lose - 1))
@@ -148,6 +150,13 @@ def script(m: Model, w: World, i: int, do: Do, task: Task, b: int, prefix: str =
             with_mine(after, i, after_scripts(do, nxt)),
             "message lost" if lost else "",
         )
+
+
+def note(w: World, p: int, b: int, tags: tuple[int, ...]) -> World:
+    """Add an invalidation to those that the process would issue again."""
+    process = w.processes[p]
+    process = process._replace(replay=(*process.replay, (b, tags)))
+    return w._replace(processes=put(w.processes, p, process))
 
 
 def without(todo: tuple[int, ...], b: int) -> tuple[int, ...]:
@@ -216,12 +225,9 @@ def finish(m: Model, w: World, i: int, do: Do, task: Task) -> Iterator[Step]:
         return
     if not m.sc.fine:
         w = near.apply(m, w, p, writer.replies, do.tags)
-    if do.verb in ("invalidate", "delete") and m.sc.split:
-        said = tuple(
-            (b, tuple(k for k in do.tags if m.bucket_of(k, p) == b)) for b, _n, _s in writer.replies
-        )
-        changed = w.processes[p]
-        w = w._replace(processes=put(w.processes, p, changed._replace(replay=(*changed.replay, *said))))
+    if m.sc.split and not m.g.replay_noted_before_sending:
+        for b, _nonce, _seq in writer.replies:
+            w = note(w, p, b, tuple(k for k in do.tags if m.bucket_of(k, p) == b))
     if do.verb not in ("prepare", "rollback"):
         w = (
             transaction.ended(m, w, i, row)

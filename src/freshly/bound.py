@@ -10,7 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    _Static = staticmethod[..., Any]
+else:
+    _Static = staticmethod
 
 #: What a decorated function can do besides being called.
 VERBS = ("key", "tags", "peek", "refresh", "delete", "uncached")
@@ -43,28 +48,27 @@ class BoundCached(partial[Any]):
         return hash((self.func, id(self.args[0])))
 
 
-class CachedMethod:
+class CachedMethod(_Static):
     """The class's side of a cached method.
 
-    ``binds_class`` is for what was a classmethod.
+    It derives from ``staticmethod`` for what that is to others: pydantic takes it in the body of a
+    model for a method and not for a field, and ``abc`` and ``inspect`` look through it. How it
+    binds is its own. ``binds_class`` is for what was a classmethod.
     """
 
     def __init__(self, function: FunctionType, *, binds_class: bool = False) -> None:
-        self.__func__ = function
+        super().__init__(function)
+        self._function = function
         self._binds_class = binds_class
-        self.__doc__ = function.__doc__
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         if self._binds_class:
-            return BoundCached(self.__func__, type(instance) if owner is None else owner)
+            return BoundCached(self._function, type(instance) if owner is None else owner)
         if instance is None:
-            return self.__func__
-        return BoundCached(self.__func__, instance)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.__func__(*args, **kwargs)
+            return self._function
+        return BoundCached(self._function, instance)
 
     def __getattr__(self, name: str) -> Any:
-        if name == "__func__":
+        if name == "_function":
             raise AttributeError(name)
-        return getattr(self.__func__, name)
+        return getattr(self._function, name)

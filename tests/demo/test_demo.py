@@ -27,9 +27,7 @@ def test_the_demo_measures_three_caches_and_ends_by_itself(tmp_path: Path) -> No
     assert "2,000 cities" in done.stdout
     assert "The promise held: freshly served 0 stale reads" in done.stdout
     rows = {
-        label: figures
-        for label, *figures in map(cells, done.stdout.splitlines())
-        if len(figures) == 3
+        label: figures for label, *figures in map(cells, done.stdout.splitlines()) if len(figures) == 3
     }
     for label in ("requests", "p50 of a read", "p99 of a read", "loads saved", "invalidations"):
         assert label in rows

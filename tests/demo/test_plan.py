@@ -10,9 +10,7 @@ from examples.demo.plan import Plan
 def plan(seed: int) -> Plan:
     connection = sqlite3.connect(":memory:")
     connection.executescript(SCHEMA + INDEXES)
-    cities = [
-        (n, f"City {n}", "FR" if n % 3 else "CH", "", 1000 * n, 0, 0, "", 0) for n in range(90)
-    ]
+    cities = [(n, f"City {n}", "FR" if n % 3 else "CH", "", 1000 * n, 0, 0, "", 0) for n in range(90)]
     connection.executemany("INSERT INTO cities VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", cities)
     with connection:
         made = Plan(connection, seed)

@@ -190,14 +190,22 @@ def run_pytest(code: str, folder: Path) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+@pytest.mark.parametrize("name", BLOCKS)
+def test_the_links_lead_somewhere(name: str) -> None:
+    page = ROOT / name
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text())
+
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+
+    assert missing == []
+
+
 # -- the collector itself ----------------------------------------------------------------------
 
 
 def test_blocks_are_found_in_order_with_their_lines() -> None:
     page = (
-        "text\n```python\na = 1\n```\n"
-        "<!-- run\nassert a\n-->\n"
-        "- in a list\n\n  ```python\n  b\n  ```\n"
+        "text\n```python\na = 1\n```\n<!-- run\nassert a\n-->\n- in a list\n\n  ```python\n  b\n  ```\n"
     )
 
     blocks = blocks_of(page)
