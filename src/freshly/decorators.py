@@ -84,7 +84,8 @@ def _plain_function(function: Any) -> Callable[..., Any]:
     plain = function.__func__ if isinstance(function, staticmethod | classmethod) else function
     if not isfunction(plain):
         raise ConfigurationError(
-            f"{function!r} is no function written with def: decorate the function itself"
+            f"{function!r} is no function written with def: decorate the function itself, a method "
+            f"in its class, and put anything else into a function of its own"
         )
     if isasyncgenfunction(plain) or isgeneratorfunction(plain):
         raise ConfigurationError(

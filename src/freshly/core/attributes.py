@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import fields
+from types import MemberDescriptorType
 from typing import Any
 
 from .per_type import PerType
@@ -52,12 +54,13 @@ def additions(value: object, names: tuple[str, ...], base: type) -> dict[str, ob
     Cached properties are left out: a value does not become another when somebody reads it.
     """
     cls = type(value)
-    state: Any = object.__getstate__(value)
-    in_dict, in_slots = state if isinstance(state, tuple) else (state, None)
-    if hasattr(cls, "__attrs_attrs__"):
-        in_slots = None  # attrs keeps cached properties there, and nothing undeclared
-    found = {name: each for name, each in (in_dict or {}).items() if not _is_computed(cls, name)}
-    found |= {name: each for name, each in (in_slots or {}).items() if not hasattr(base, name)}
+    found = {
+        name: each
+        for name, each in getattr(value, "__dict__", {}).items()
+        if not hasattr(getattr(cls, name, None), "__get__")
+    }
+    if not hasattr(cls, "__attrs_attrs__"):  # attrs has its cached properties in slots
+        found |= {name: each for name, each in _slots(value) if not hasattr(base, name)}
     return {
         name: each
         for name, each in found.items()
@@ -65,5 +68,10 @@ def additions(value: object, names: tuple[str, ...], base: type) -> dict[str, ob
     }
 
 
-def _is_computed(cls: type, name: str) -> bool:
-    return hasattr(getattr(cls, name, None), "__get__")
+def _slots(value: object) -> Iterator[tuple[str, object]]:
+    """Yield the slots that are set, by their descriptors: getattr() might call ``__getattr__``."""
+    for cls in type(value).__mro__:
+        for name, slot in vars(cls).items():
+            if isinstance(slot, MemberDescriptorType):
+                with suppress(AttributeError):
+                    yield name, slot.__get__(value)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from enum import Enum
+from inspect import isroutine
 from io import IOBase
 from threading import Thread
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
@@ -84,7 +85,11 @@ writer_of: PerType[Writer] = PerType(_decide)
 
 def _cache_key(value: Any, write: Write) -> str:
     key = value.__cache_key__
-    return f"{type_name(type(value))}({write(key() if callable(key) else key)})"
+    # Asked of the class: what a property gives may be a class or a function, and is not called.
+    on_class = type(value).__cache_key__
+    if callable(on_class) and isroutine(on_class):
+        key = key()
+    return f"{type_name(type(value))}({write(key)})"
 
 
 def _class(value: type, write: Write) -> str:

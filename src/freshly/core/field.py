@@ -29,6 +29,11 @@ class Field(NamedTuple):
     ending: str
 
     @property
+    def path(self) -> str:
+        """What is read: ``result.items[].id``."""
+        return self.name + "".join(self.steps)
+
+    @property
     def collection(self) -> str | None:
         """The path up to ``[]``: ``result.items``; ``None`` if there is no ``[]``."""
         if EACH not in self.steps:
@@ -38,7 +43,7 @@ class Field(NamedTuple):
     def of_element(self) -> str:
         """Return this field for ``str.format``, reading behind ``[]`` from the element."""
         if EACH not in self.steps:
-            return f"{{{self.name}{''.join(self.steps)}{self.ending}}}"
+            return f"{{{self.path}{self.ending}}}"
         behind = self.steps[self.steps.index(EACH) + 1 :]
         return f"{{{ELEMENT}{''.join(behind)}{self.ending}}}"
 

@@ -27,6 +27,9 @@ __all__ = ["Key", "KeyMaker"]
 _MAX_CHARACTERS = 200
 _DIGEST_BYTES = 16
 
+# How the repr() of an object goes on that has no other.
+_ADDRESS = " at 0x"
+
 
 class Key(NamedTuple):
     """The name of an entry."""
@@ -141,7 +144,7 @@ class KeyMaker:
                 text, is_local = receiver_text(receiver)
                 arguments = {**arguments, self._receiver: StandIn(receiver, text)}
         text = template.render(arguments)
-        if " at 0x" in text:
+        if _ADDRESS in text and any(_is_address(*part) for part in template.parts(arguments)):
             raise KeyTextError(
                 f"{self._name}: key={template.text!r} gave {text!r}, which holds the address of an "
                 f"object, and another object may get that address: name an attribute that tells "
@@ -187,6 +190,17 @@ class KeyMaker:
 def _name(function: Callable[..., object]) -> str:
     named: Any = function if hasattr(function, "__qualname__") else type(function)
     return f"{named.__module__}.{named.__qualname__}"
+
+
+def _is_address(value: object, shown: str) -> bool:
+    """Return whether the address in ``shown`` is an object's, not a word of a user."""
+    if _ADDRESS not in shown or isinstance(value, str):
+        return False
+    try:
+        stable_text(value)
+    except KeyTextError:
+        return True
+    return False
 
 
 def _stars(parameter: Parameter) -> str:

@@ -100,7 +100,9 @@ def left_out_parameters(function: Callable[..., Any]) -> frozenset[str]:
 
 
 def _resolved(annotation: object, names: dict[str, Any]) -> object:
-    holder = types.SimpleNamespace(__annotations__={"it": annotation})
+    def holder() -> None: ...
+
+    holder.__annotations__ = {"it": annotation}
     try:
         return typing.get_type_hints(holder, names, names, include_extras=True)["it"]
     except Exception:  # an annotation may be anything, and fail in any way

@@ -8,7 +8,7 @@ with ``[]`` reads from one more argument, the element.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from string import Formatter
 from typing import Any
 
@@ -80,6 +80,12 @@ class Template:
         except Exception as error:
             error.add_note(self._note)
             raise
+
+    def parts(self, arguments: Mapping[str, Any]) -> Iterator[tuple[object, str]]:
+        """Yield the value of each field with its text, for a template without the result."""
+        for field in self.fields:
+            value, _ = Formatter().get_field(field.path, (), arguments)
+            yield value, field.of_element().format_map(arguments)
 
     def _of_result(self, values: dict[str, Any]) -> tuple[str, ...]:
         if self._collection is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Callable
+from contextlib import suppress
 from threading import get_ident
 
 from ..core.flight import Flight, Flights
@@ -53,8 +54,8 @@ class AsyncioRuntime:
         def cancel() -> None:
             if get_ident() == thread:
                 task.cancel()
-            elif not loop.is_closed():
-                loop.call_soon_threadsafe(task.cancel)
+            else:
+                _call_in(loop, task.cancel)
 
         flight.cancel = cancel
         flight.is_alive = loop.is_running
@@ -87,8 +88,8 @@ class AsyncioRuntime:
         def wake() -> None:
             if get_ident() == thread:
                 settle()
-            elif not loop.is_closed():
-                loop.call_soon_threadsafe(settle)
+            else:
+                _call_in(loop, settle)
 
         if self._flights.call_at_end(flight, wake):
             await landed
@@ -129,3 +130,9 @@ class AsyncioRuntime:
         flight.ended_by_close = True
         if flight.cancel is not None:
             flight.cancel()
+
+
+def _call_in(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:
+    # A loop that is closed has nobody left who waits.
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(callback)

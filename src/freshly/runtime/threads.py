@@ -104,4 +104,5 @@ class ThreadRuntime:
         for flight in jobs.values():
             flight.is_superseded = True
         pool.shutdown(wait=False, cancel_futures=True)
-        wait_for_all(jobs, timeout=drain)
+        # A future that was cancelled in the queue has nobody left to wake who waits for it.
+        wait_for_all([job for job in jobs if not job.cancelled()], timeout=drain)
