@@ -18,7 +18,7 @@ import os
 import sys
 import time
 from collections.abc import Coroutine, Iterator
-from typing import Any
+from typing import Any, SupportsIndex
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -41,8 +41,8 @@ def _refuse(what: str, seconds: float, caller: str) -> None:
         )
 
 
-def guarded_sleep(seconds: float, /) -> None:
-    _refuse("time.sleep", seconds, sys._getframe(1).f_globals.get("__name__", ""))
+def guarded_sleep(seconds: float | SupportsIndex, /) -> None:
+    _refuse("time.sleep", float(seconds), sys._getframe(1).f_globals.get("__name__", ""))
     real_sleep(seconds)
 
 
@@ -53,7 +53,7 @@ def guarded_asyncio_sleep(delay: float, result: Any = None) -> Coroutine[Any, An
 
 
 time.sleep = guarded_sleep
-asyncio.sleep = guarded_asyncio_sleep  # type: ignore[assignment]
+asyncio.sleep = guarded_asyncio_sleep
 
 
 @pytest.fixture(autouse=True)

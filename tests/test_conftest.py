@@ -12,22 +12,25 @@ import pytest
 # _pytest.outcomes.Failed is what pytest.fail raises.
 Failed = pytest.fail.Exception
 
+# Seconds, and few: the marked test does sleep.
+MOMENT = 1e-6
+
 
 def test_time_sleep_is_refused() -> None:
     with pytest.raises(Failed, match="move the clock instead"):
-        time.sleep(0.001)
+        time.sleep(MOMENT)
 
 
 def test_a_sleep_bound_by_name_is_refused() -> None:
-    with pytest.raises(Failed, match=r"time\.sleep\(0\.001\)"):
-        sleep_bound_at_import(0.001)
+    with pytest.raises(Failed, match=r"time\.sleep\(1e-06\)"):
+        sleep_bound_at_import(MOMENT)
 
 
 async def test_asyncio_sleep_is_refused_awaited_or_as_a_task() -> None:
     with pytest.raises(Failed, match=r"asyncio\.sleep"):
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(MOMENT)
     with pytest.raises(Failed, match=r"asyncio\.sleep"):
-        asyncio.create_task(asyncio.sleep(0.001))  # noqa: RUF006
+        asyncio.create_task(asyncio.sleep(MOMENT))  # noqa: RUF006
 
 
 async def test_giving_others_a_turn_is_no_sleep() -> None:
@@ -37,13 +40,13 @@ async def test_giving_others_a_turn_is_no_sleep() -> None:
 
 async def test_a_library_that_sleeps_is_left_alone() -> None:
     library = ModuleType("somebody.else")
-    code = "import asyncio, time\nasync def wait(): time.sleep(1e-6); await asyncio.sleep(1e-6)"
+    code = "import asyncio, time\nasync def wait(s): time.sleep(s); await asyncio.sleep(s)"
     exec(code, vars(library))
 
-    await library.wait()
+    await library.wait(MOMENT)
 
 
 @pytest.mark.real_time
 async def test_a_marked_test_may_sleep() -> None:
-    time.sleep(1e-6)  # noqa: ASYNC251
-    await asyncio.sleep(1e-6)
+    time.sleep(MOMENT)  # noqa: ASYNC251
+    await asyncio.sleep(MOMENT)

@@ -49,15 +49,18 @@ def main() -> int:
         rows.append(row)
         what = f"without {row.job.guard}" if row.job.guard else "all guards"
         note = "" if row.as_expected else "   UNEXPECTED " + ", ".join(row.missing)
-        cost = f"{row.states} states, {row.seconds:.1f} s"
+        cost = f"{row.states} states, {row.seconds:.1f} s of processor"
         print(f"{row.job.scenario}, {what}: {row.result}, {cost}{note}", file=sys.stderr)
         if not row.as_expected and row.story:
             print(row.story, file=sys.stderr)
     print("\n".join(result_table(rows)))
     failed = [row for row in rows if not row.as_expected]
     states = sum(row.states for row in rows)
-    seconds = time.monotonic() - began
-    print(f"\n{len(rows)} explorations, {states} states, {seconds:.0f} s, {len(failed)} unexpected")
+    seconds, used = time.monotonic() - began, sum(row.seconds for row in rows)
+    print(
+        f"\n{len(rows)} explorations, {states} states, {seconds:.0f} s "
+        f"({used:.0f} s of processor), {len(failed)} unexpected"
+    )
     return 1 if failed else 0
 
 

@@ -79,7 +79,7 @@ CATALOGUE = _rows(
     ("near_compares_nonce", "5", "anew", "G2", "a near entry of another nonce is not served"),
     ("near_put_is_judged", "0.9", "reply", "OWN", "an entry put into the near tier is judged at its first hit"),
     ("local_apply_writes_mirror", "0.9", "reply", "OWN", "an invalidation writes the process's own mirror before it returns"),
-    ("local_apply_is_counted", "0.9", "reply", "OWN", "and counts that as a change of the mirror"),
+    ("local_apply_is_counted", "0.9", "threads", "OWN", "and counts that as a change of the mirror"),
     ("local_apply_keeps_pos", "0.9", "near", "G2", "and leaves pos alone"),
     ("other_nonce_drops_bucket", "0.9", "reply", "OWN", "a reply with another nonce drops the mirror of the bucket"),
     ("other_nonce_outlives_beat", "model", "reply", "OWN", "and a heartbeat sent before that does not bring it back"),

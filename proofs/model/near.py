@@ -103,11 +103,8 @@ def apply(
     mirrors = near.mirrors
     if m.sc.fine:
         writes = [("tag", b, k, seq) for b, _n, seq in tokens for k in tags if m.bucket_of(k, p) == b]
-        order = (
-            (*writes, ("count", 0, 0, 0))
-            if m.g.mirror_tag_before_count
-            else (("count", 0, 0, 0), *writes)
-        )
+        count = (("count", 0, 0, 0),) if m.g.local_apply_is_counted else ()
+        order = (*writes, *count) if m.g.mirror_tag_before_count else (*count, *writes)
         return with_near(w, p, near._replace(writes=order))
     for b, nonce, seq in tokens:
         mirror = mirrors[b]

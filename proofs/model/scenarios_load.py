@@ -93,7 +93,6 @@ LOAD = (
         functions=F_SINGLE,
         rows=1,
         good=("far hit", "batch joined", "join served"),
-        smoke=True,
     ),
     Scenario(
         "layout",

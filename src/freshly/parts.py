@@ -80,7 +80,7 @@ class Parts:
     async def close(self, drain: float) -> None:
         """End what runs on asyncio and on threads, then the store."""
         await self._tasks.close(drain)
-        self._threads.close(drain)
+        await self._tasks.wait_for_threads(self._threads.stop(), drain)
         await self.store.close()
 
     def retire(self) -> None:

@@ -9,10 +9,11 @@ from itertools import combinations
 from typing import Any
 
 import pytest
-from freshly.core.duration import seconds, text
-from freshly.errors import ConfigurationError
 from hypothesis import assume, given
 from hypothesis import strategies as st
+
+from freshly.core.duration import seconds, text
+from freshly.errors import ConfigurationError
 
 UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1, "ms": Fraction(1, 1000)}
 CHOICES = [units for count in range(1, 7) for units in combinations(UNITS, count)]
@@ -70,9 +71,13 @@ def test_decimals_of_a_unit_are_exact(number: Any, unit: str) -> None:
         *(timedelta(seconds=-1), True, False, None, b"5m", 1j, [5], Fraction(1, 2), object()),
         *(10**400, 10**5000, "9" * 400 + "w", "9" * 5000 + "s", "0." + "0" * 400 + "1s"),
     ],
-    ids=lambda value: repr(value)[:20] if not isinstance(value, int) else str(value)[:20]
-    if abs(value) < 10**400
-    else "huge",
+    ids=lambda value: (
+        repr(value)[:20]
+        if not isinstance(value, int)
+        else str(value)[:20]
+        if abs(value) < 10**400
+        else "huge"
+    ),
 )
 def test_anything_else_is_refused_with_the_option_and_what_is_allowed(value: Any) -> None:
     with pytest.raises(ConfigurationError) as refusal:

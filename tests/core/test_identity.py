@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from threading import Barrier
 
 import pytest
+
 from freshly.core.identity import Identities
 from freshly.errors import KeyTextError
 
@@ -106,6 +108,23 @@ def test_threads_agree_on_the_token_of_an_object() -> None:
 
     assert all(answer == answers[0] for answer in answers)
     assert len(set(answers[0])) == 500
+
+
+def test_two_threads_that_meet_an_object_at_the_same_time_agree() -> None:
+    """1. One thread draws a number. 2. The other draws one and writes it. 3. The first writes."""
+    identities, service = Identities(), Service()
+    of_the_other: list[int] = []
+
+    class Interrupted:
+        def __next__(self) -> int:
+            identities._tokens = count(2)
+            of_the_other.append(identities.token(service))
+            return 1
+
+    identities._tokens = Interrupted()  # type: ignore[assignment]
+
+    assert identities.token(service) == of_the_other[0]
+    assert identities.token(service) == of_the_other[0]
 
 
 # -- death ----------------------------------------------------------------------------------------

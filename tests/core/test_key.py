@@ -18,12 +18,12 @@ from typing import Annotated, Any
 import httpx
 import pytest
 from fastapi import Request
-from freshly.core.key import Key, KeyMaker
-from freshly.core.leftout import NoKey
-from freshly.errors import ConfigurationError, KeyTextError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from freshly.core.key import Key, KeyMaker
+from freshly.core.leftout import NoKey
+from freshly.errors import ConfigurationError, KeyTextError
 from tests.core.values import Keyed, Model, Pair, Point, Struct, same, values
 
 HERE = __name__
@@ -89,7 +89,7 @@ calls = st.tuples(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=30)
 @given(st.lists(calls, min_size=8, max_size=8))
 def test_two_calls_share_a_key_only_if_their_arguments_are_the_same(drawn: list[Any]) -> None:
     bound = [arguments_of(get_all, *args, **kwargs) for args, kwargs in drawn]
@@ -100,7 +100,7 @@ def test_two_calls_share_a_key_only_if_their_arguments_are_the_same(drawn: list[
         assert (key == other_key) == same(one, other)
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(values, values)
 def test_positional_and_keyword_arguments_make_the_same_key(one: Any, other: Any) -> None:
     by_position = key_of(get_user, one, other)
@@ -196,6 +196,16 @@ def test_an_address_is_refused_in_a_template() -> None:
 
     with pytest.raises(KeyTextError, match=r"key='user:\{user_id\}' gave .* holds the address"):
         maker.make({"user_id": object(), "page": 1})
+    with pytest.raises(KeyTextError, match="holds the address"):
+        maker.make({"user_id": Point([object()]), "page": 1})
+
+
+def test_what_a_user_typed_is_no_address() -> None:
+    maker = KeyMaker(get_user, template="q:{user_id}:{page!r:>9}")
+    query = "crash at 0x7f1234"
+
+    assert maker.make({"user_id": query, "page": [query]}).text == f"q:{query}:{[query]!r}"
+    assert maker.make({"user_id": query, "page": Service}).text == f"q:{query}:{Service!r}"
 
 
 # -- exclude --------------------------------------------------------------------------------------
@@ -228,6 +238,9 @@ def test_everything_may_be_excluded() -> None:
         ({"exclude": ["user"]}, "did you mean 'user_id'"),
         ({"exclude": "page"}, r"write \('page',\)"),
         ({"exclude": [7]}, "exclude names 7"),
+        ({"exclude": [["page"]]}, r"exclude names \['page'\]"),
+        ({"exclude": None}, "exclude=None is no list"),
+        ({"vary": None}, "vary=None is no list"),
         ({"exclude": ["page"], "template": "{user_id}"}, "does not go together"),
         ({"vary": ["tenant"]}, "vary has 'tenant' in it"),
         ({"vary": ContextVar("tenant")}, r"write vary=\[...\]"),

@@ -16,6 +16,7 @@ import httpx
 import pytest
 from fastapi import BackgroundTasks, Depends, FastAPI, Request, Response, WebSocket
 from fastapi.responses import JSONResponse
+
 from freshly.core.leftout import NoKey, is_left_out, left_out_parameters
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import math
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, Flag, IntEnum, StrEnum
 from fractions import Fraction
@@ -118,7 +118,7 @@ numbers = st.sampled_from([0, 1, -1, 2, 2**64]) | st.integers()
 zones = st.sampled_from(
     [
         None,
-        timezone.utc,
+        UTC,
         timezone(timedelta(0), "GMT"),
         timezone(timedelta(hours=1)),
         timezone(timedelta(hours=1), "1"),
@@ -127,8 +127,8 @@ zones = st.sampled_from(
         ZoneInfo("Europe/Berlin"),
     ]
 )
-moments = st.sampled_from(
-    [datetime(2024, 1, 1), datetime(2024, 1, 1, 1), datetime(2024, 10, 27, 2, 30, 0, 1)]
+moments = st.sampled_from(["2024-01-01", "2024-01-01T01", "2024-10-27T02:30:00.000001"]).map(
+    datetime.fromisoformat
 )
 folded_moments = st.builds(
     lambda moment, zone, fold: moment.replace(tzinfo=zone, fold=fold),
@@ -137,7 +137,7 @@ folded_moments = st.builds(
     st.sampled_from([0, 1]),
 )
 
-atoms = st.one_of(
+_atoms = st.one_of(
     st.none(),
     st.just(...),
     st.booleans(),
@@ -151,7 +151,7 @@ atoms = st.one_of(
     st.sampled_from([date(2024, 1, 1), date(1, 1, 1), timedelta(1), timedelta(seconds=1)]),
     folded_moments,
     folded_moments.map(lambda moment: moment.timetz()),
-    st.sampled_from([range(1), range(0, 1, 2), range(0), slice(1), slice(None, 1), slice(1, 1, 1)]),
+    st.sampled_from([range(1), range(0, 1, 2), range(0)]),
     st.sampled_from([PurePosixPath("a"), PurePosixPath("a,b"), PureWindowsPath("a")]),
     st.sampled_from([IPv4Address(1), IPv6Address(1), IPv6Network("::1/128")]),
     st.sampled_from([Colour.RED, Colour.BLUE, Level.LOW, Word.ONE, Right.READ, Right(0), Right(3)]),
@@ -159,16 +159,25 @@ atoms = st.one_of(
     numbers.map(UserId),
     words.map(Name),
 )
-hashable = st.recursive(
-    atoms.filter(lambda value: not isinstance(value, slice)),
-    lambda inner: st.one_of(
+slices = st.sampled_from([slice(1), slice(None, 1), slice(1, 1, 1)])
+
+
+def _hashable(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(
         st.lists(inner, max_size=3).map(tuple),
         st.frozensets(inner, max_size=3),
         st.builds(Pair, inner, inner),
         st.builds(Spot, inner, inner),
-    ),
-    max_leaves=4,
-)
+    )
+
+
+def opaque(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Return ``strategy`` under a short name: hypothesis shows the definition of any other."""
+    return st.composite(lambda draw: draw(strategy))()
+
+
+atoms = opaque(_atoms)
+hashable = opaque(st.recursive(atoms, _hashable, max_leaves=4))
 
 
 def _containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -193,7 +202,7 @@ def _containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-values = st.recursive(atoms, _containers, max_leaves=5)
+values = opaque(st.recursive(atoms | slices, _containers, max_leaves=5))
 
 
 # -- sameness -------------------------------------------------------------------------------------

@@ -569,37 +569,33 @@ class TestDurationsA4:
 # -- A5: keys and tags -----------------------------------------------------------------------------
 
 
-class Colliding:
-    """Pairs of calls of ``two`` that share an entry where values are joined as they are."""
-
-    PAIRS: list[tuple[tuple[Any, Any], tuple[Any, Any]]] = [
-        (("1:b:2", "3"), ("1", "2:b:3")),
-        (("1", "2,b=3"), ("1,b=2", "3")),
-        (("a'", "b"), ("a", "'b")),
-        ((None, 1), ("", 1)),
-        ((None, 1), ("None", 1)),
-        ((True, 1), ("true", 1)),
-        ((True, 1), ("True", 1)),
-        ((True, 1), (1, 1)),
-        ((1.0, 1), (1, 1)),
-        ((False, 1), (0, 1)),
-        ((False, 1), (None, 1)),
-        (([1, 2], 1), ("1:2", 1)),
-        (([1, 2], 1), ("[1, 2]", 1)),
-        (([1, 2], 1), ((1, 2), 1)),
-        ((7, 1), ("7", 1)),
-        ((b"a", 1), ("a", 1)),
-        ((b"a", 1), ("b'a'", 1)),
-        (({"a": 1}, 1), ({"a": "1"}, 1)),
-        (({1: 1}, 1), ({"1": 1}, 1)),
-        ((0.0, 1), (-0.0, 1)),
-    ]
+# Pairs of calls that share an entry where values are joined as they are.
+COLLIDING: list[tuple[tuple[Any, Any], tuple[Any, Any]]] = [
+    (("1:b:2", "3"), ("1", "2:b:3")),
+    (("1", "2,b=3"), ("1,b=2", "3")),
+    (("a'", "b"), ("a", "'b")),
+    ((None, 1), ("", 1)),
+    ((None, 1), ("None", 1)),
+    ((True, 1), ("true", 1)),
+    ((True, 1), ("True", 1)),
+    ((True, 1), (1, 1)),
+    ((1.0, 1), (1, 1)),
+    ((False, 1), (0, 1)),
+    ((False, 1), (None, 1)),
+    (([1, 2], 1), ("1:2", 1)),
+    (([1, 2], 1), ("[1, 2]", 1)),
+    (([1, 2], 1), ((1, 2), 1)),
+    ((7, 1), ("7", 1)),
+    ((b"a", 1), ("a", 1)),
+    ((b"a", 1), ("b'a'", 1)),
+    (({"a": 1}, 1), ({"a": "1"}, 1)),
+    (({1: 1}, 1), ({"1": 1}, 1)),
+    ((0.0, 1), (-0.0, 1)),
+]
 
 
 class TestKeysA5:
-    async def test_every_spelling_of_a_call_is_one_entry(
-        self, cache: Cache, source: Source
-    ) -> None:
+    async def test_every_spelling_of_a_call_is_one_entry(self, cache: Cache, source: Source) -> None:
         @cache("1h")
         async def get_user_posts(user_id: int, page: int = 1) -> int:
             return source.read()
@@ -611,7 +607,7 @@ class TestKeysA5:
 
         assert source.loads == 1
 
-    @pytest.mark.parametrize(("one", "other"), Colliding.PAIRS)
+    @pytest.mark.parametrize(("one", "other"), COLLIDING)
     async def test_calls_that_differ_never_share_an_entry(
         self, cache: Cache, one: tuple[Any, Any], other: tuple[Any, Any]
     ) -> None:
@@ -639,9 +635,7 @@ class TestKeysA5:
 
         assert [Cats.sound(True), Dogs.sound(True), Cats.sound(True)] == ["meow", "woof", "meow"]
 
-    def test_two_hundred_short_lived_services_never_get_a_dead_ones_value(
-        self, cache: Cache
-    ) -> None:
+    def test_two_hundred_short_lived_services_never_get_a_dead_ones_value(self, cache: Cache) -> None:
         """Each takes the place in memory of one that is gone. That no call can ever hit is said
         once, with the ways out."""
 
@@ -655,14 +649,12 @@ class TestKeysA5:
 
         names = [f"service {number}" for number in range(200)]
 
-        with pytest.warns(FreshlyWarning, match="give Service a __cache_key__"):
+        with pytest.warns(FreshlyWarning, match=r"Service a __cache_key__"):
             answers = [Service(name).get_name() for name in names]
 
         assert answers == names
 
-    async def test_an_object_that_says_nothing_but_its_address_is_refused(
-        self, cache: Cache
-    ) -> None:
+    async def test_an_object_that_says_nothing_but_its_address_is_refused(self, cache: Cache) -> None:
         class Thing: ...
 
         @cache("1h")
@@ -786,10 +778,7 @@ class TestErrorsA6C6:
         errors = await asyncio.gather(*callers, return_exceptions=True)
 
         assert source.loads == 1
-        assert {str(error) for error in errors} == {"'mine'"} or {
-            str(error) for error in errors
-        } == {"mine"}
-        assert {type(error) for error in errors} == {LookupError}
+        assert {repr(error) for error in errors} == {"LookupError('mine')"}
 
     async def test_its_traceback_does_not_grow_with_each_caller_who_gets_it(
         self, cache: Cache, step: Stepper
@@ -815,9 +804,7 @@ class TestErrorsA6C6:
         assert len(lengths) == 50
         assert max(lengths) == lengths[0]
 
-    async def test_its_traceback_shows_the_line_of_the_loader_that_raised(
-        self, cache: Cache
-    ) -> None:
+    async def test_its_traceback_shows_the_line_of_the_loader_that_raised(self, cache: Cache) -> None:
         @cache("1h")
         async def get() -> int:
             raise LookupError("mine")
@@ -935,9 +922,7 @@ class TestDisabledA8:
 
         assert await get() == 2
 
-    async def test_caches_share_no_switch_and_no_numbers(
-        self, cache: Cache, source: Source
-    ) -> None:
+    async def test_caches_share_no_switch_and_no_numbers(self, cache: Cache, source: Source) -> None:
         other = Cache()
 
         @other("1h")
@@ -1061,9 +1046,9 @@ Face = Callable[[Cache, Callable[[], Awaitable[int]]], Read]
 Invalidation = Callable[[Cache], Awaitable[object]]
 
 
-def _decorated(**options: Any) -> Face:
+def _decorated(ttl: Any = "1h", **options: Any) -> Face:
     def face(cache: Cache, load: Callable[[], Awaitable[int]]) -> Read:
-        @cache("1h", key="user:1", tags=["user:1"], **options)
+        @cache(ttl, key="user:1", tags=["user:1"], **options)
         async def get_user() -> int:
             return await load()
 
@@ -1236,19 +1221,18 @@ def test_c1_a_load_on_a_thread_is_overtaken_in_the_same_way(cache: Cache, source
         @cache("1h", tags=["user:1"])
         def get_user() -> int:
             seen = source.read()
-            step.stop("loading")
+            step.stop(f"load {source.loads}")
             return seen
 
         before = step.start(get_user)
-        step.reached("loading")
+        step.reached("load 1")
 
         source.version = 2
         cache.blocking.delete_tags("user:1")
         after = step.start(get_user)
-        while step.visits("loading") < 2:
-            threading.Event().wait(0.001)
-        step.go("loading")
-        step.go("loading")
+        step.reached("load 2")
+        step.go("load 1")
+        step.go("load 2")
 
         assert [before.result(), after.result()] == [1, 2]
         assert get_user() == 2
@@ -1259,7 +1243,8 @@ def test_c1_a_load_on_a_thread_is_overtaken_in_the_same_way(cache: Cache, source
 
 ALL_FACES: dict[str, Face] = {
     **FACES,
-    "callable_ttl": _decorated(condition=lambda result: True),
+    "computed": _decorated(lambda result: "1h", soft_ttl=lambda: "10m", early_ttl=lambda: "5m"),
+    "condition": _decorated(condition=lambda result: [result]),
     "copy": _decorated(copy=True),
     "soft_get_or_set": _by_hand(soft_ttl="10m"),
     "early_get_or_set": _by_hand(early_ttl="10m"),

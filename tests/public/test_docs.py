@@ -190,14 +190,22 @@ def run_pytest(code: str, folder: Path) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def links_of(name: str) -> set[Path]:
+    """Return the files that a page links to."""
+    links = re.findall(r"\]\(([^)#\s]+)", (ROOT / name).read_text())
+    return {(ROOT / name).parent / link for link in links if "://" not in link}
+
+
 @pytest.mark.parametrize("name", BLOCKS)
 def test_the_links_lead_somewhere(name: str) -> None:
-    page = ROOT / name
-    links = re.findall(r"\]\(([^)#\s]+)", page.read_text())
+    assert [link for link in links_of(name) if not link.exists()] == []
 
-    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
 
-    assert missing == []
+def test_every_page_is_in_the_index() -> None:
+    index = "docs/index.md"
+    listed = {link.resolve() for link in links_of(index)}
+
+    assert {name for name in BLOCKS if (ROOT / name) not in listed} <= {index, "ARCHITECTURE.md"}
 
 
 # -- the collector itself ----------------------------------------------------------------------

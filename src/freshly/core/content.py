@@ -23,7 +23,7 @@ from .per_type import PerType
 from .typename import dotted, is_found_by_name, type_name
 from .unstable import unstable
 
-__all__ = ["has_content", "says_its_key", "writer_of"]
+__all__ = ["has_content", "says_its_key", "text_of"]
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
@@ -37,20 +37,35 @@ _ARRAY_MARKS = ("__array__", "__dataframe__", "__arrow_c_array__", "__arrow_c_st
 _ROWS = {"django.db.models.base.Model", "peewee.Model", "tortoise.models.Model"}
 
 
-def says_its_key(cls: type) -> bool:
-    """Return whether the instances of ``cls`` have a ``__cache_key__``."""
-    return hasattr(cls, "__cache_key__")
+def text_of(value: object, write: Write) -> str:
+    """Return the text of ``value``, which is no atom; ``write`` gives the texts of its parts.
+
+    Raises:
+        KeyTextError: if it has none.
+    """
+    writer = _cache_key if _has_own_key(value) else _writer_of(type(value))
+    return writer(value, write)
+
+
+def says_its_key(value: object) -> bool:
+    """Return whether ``value`` has a ``__cache_key__``, of its class or set on itself."""
+    return hasattr(type(value), "__cache_key__") or _has_own_key(value)
 
 
 def has_content(cls: type) -> bool:
     """Return whether the instances of ``cls`` are what they consist of, not mere objects."""
-    return cls in ATOMS or writer_of(cls) in _BY_CONTENT
+    return cls in ATOMS or _writer_of(cls) in _BY_CONTENT
+
+
+def _has_own_key(value: object) -> bool:
+    # Not by getattr(): what a class has is for its instances, and __getattr__ may make anything up.
+    return "__cache_key__" in getattr(value, "__dict__", ()) and not isinstance(value, type)
 
 
 def _decide(cls: type) -> Writer:
     if cls in CONTAINERS:
         return CONTAINERS[cls]
-    if says_its_key(cls):
+    if hasattr(cls, "__cache_key__"):
         return _cache_key
     if issubclass(cls, type):
         return _class
@@ -79,14 +94,13 @@ def _decide_by_look(cls: type) -> Writer:
     return _repr
 
 
-#: Returns the writer for the instances of a class that are no atoms.
-writer_of: PerType[Writer] = PerType(_decide)
+_writer_of: PerType[Writer] = PerType(_decide)
 
 
 def _cache_key(value: Any, write: Write) -> str:
     key = value.__cache_key__
     # Asked of the class: what a property gives may be a class or a function, and is not called.
-    on_class = type(value).__cache_key__
+    on_class = getattr(type(value), "__cache_key__", None)
     if callable(on_class) and isroutine(on_class):
         key = key()
     return f"{type_name(type(value))}({write(key)})"

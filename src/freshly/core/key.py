@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from hashlib import blake2b
 from inspect import Parameter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ..errors import ConfigurationError, KeyTextError, did_you_mean
 from .atoms import ATOMS
@@ -22,6 +22,8 @@ from .template import Template
 from .text import stable_text
 
 __all__ = ["Key", "KeyMaker"]
+
+T = TypeVar("T")
 
 # Longer keys cost memory in every store and hide what they name in every list.
 _MAX_CHARACTERS = 200
@@ -177,14 +179,14 @@ class KeyMaker:
     def _excluded(self, exclude: Iterable[str]) -> frozenset[str]:
         if isinstance(exclude, str):
             raise ConfigurationError(f"exclude={exclude!r} is one text: write ({exclude!r},)")
-        for name in (excluded := frozenset(exclude)):
+        for name in (excluded := _listed(exclude, "exclude", "names of parameters: ('page',)")):
             if name not in self.names:
                 raise ConfigurationError(
                     f"exclude names {name!r}, which is no parameter of {self._name}"
                     f"{did_you_mean(str(name), self.names)}; it has "
                     f"{', '.join(map(repr, self.names)) or 'none'}"
                 )
-        return excluded
+        return frozenset(excluded)
 
 
 def _name(function: Callable[..., object]) -> str:
@@ -224,7 +226,7 @@ def _variables(vary: Iterable[ContextVar[Any]]) -> tuple[ContextVar[Any], ...]:
     given: object = vary
     if isinstance(given, ContextVar):
         raise ConfigurationError(f"vary={given.name} is one context variable: write vary=[...]")
-    variables = tuple(vary)
+    variables = _listed(vary, "vary", "context variables: [tenant]")
     for variable in variables:
         if not isinstance(variable, ContextVar):
             raise ConfigurationError(
@@ -232,6 +234,13 @@ def _variables(vary: Iterable[ContextVar[Any]]) -> tuple[ContextVar[Any], ...]:
                 f"values are read at each call"
             )
     return variables
+
+
+def _listed(given: Iterable[T], option: str, wanted: str) -> tuple[T, ...]:
+    try:
+        return tuple(given)
+    except TypeError:
+        raise ConfigurationError(f"{option}={given!r} is no list: it takes {wanted}") from None
 
 
 def _not_together(excluded: Iterable[str], template: str) -> ConfigurationError:

@@ -44,7 +44,7 @@ def lasting_text(receiver: object) -> str | None:
     """
     if isinstance(receiver, type):
         return type_name(receiver)
-    if says_its_key(type(receiver)):
+    if says_its_key(receiver):
         return stable_text(receiver)
     try:
         return stable_text(receiver) if has_content(type(receiver)) else None

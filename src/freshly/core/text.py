@@ -13,7 +13,7 @@ without a separator being mistaken.
 from __future__ import annotations
 
 from .atoms import ATOMS
-from .content import writer_of
+from .content import text_of
 from .unstable import unstable
 
 __all__ = ["stable_text"]
@@ -43,4 +43,4 @@ def _write(value: object, outer: tuple[int, ...]) -> str:
     if len(outer) == _DEPTH:
         raise unstable(value, f"it is nested more than {_DEPTH} levels deep")
     here = (*outer, id(value))
-    return writer_of(type(value))(value, lambda part: _write(part, here))
+    return text_of(value, lambda part: _write(part, here))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from threading import get_ident
 
@@ -93,6 +94,11 @@ class AsyncioRuntime:
 
         if self._flights.call_at_end(flight, wake):
             await landed
+
+    async def wait_for_threads(self, jobs: Sequence[Future[None]], drain: float) -> None:
+        """Wait up to ``drain`` seconds for ``jobs``, without stopping the loop."""
+        if jobs:
+            await asyncio.wait([asyncio.wrap_future(job) for job in jobs], timeout=drain)
 
     async def close(self, drain: float) -> None:
         """End all tasks: refreshes at once, loads that somebody waits for within ``drain`` seconds.

@@ -96,13 +96,17 @@ class ThreadRuntime:
 
         A thread cannot be cancelled: what still runs then ends by itself, and lands nowhere.
         """
+        wait_for_all(self.stop(), timeout=drain)
+
+    def stop(self) -> list[Future[None]]:
+        """Begin to end the pool; return the refreshes that still run."""
         with self._lock:
             pool, self._pool = self._pool, None
             jobs = dict(self._jobs)
         if pool is None:
-            return
+            return []
         for flight in jobs.values():
             flight.is_superseded = True
         pool.shutdown(wait=False, cancel_futures=True)
         # A future that was cancelled in the queue has nobody left to wake who waits for it.
-        wait_for_all([job for job in jobs if not job.cancelled()], timeout=drain)
+        return [job for job in jobs if not job.cancelled()]
