@@ -20,6 +20,9 @@ else:
 #: What a decorated function can do besides being called.
 VERBS = ("key", "tags", "peek", "refresh", "delete", "uncached")
 
+#: What it is called.
+LOOKS = ("__name__", "__qualname__", "__annotations__", "__globals__")
+
 
 class BoundCached(partial[Any]):
     """A cached method with its object, or its class, filled in as the first argument."""
@@ -33,11 +36,15 @@ class BoundCached(partial[Any]):
         return self.func
 
     def __getattr__(self, name: str) -> Any:
-        # Not __wrapped__: who unwraps this would meet the first argument again.
-        if name == "__wrapped__":
-            raise AttributeError(name)
-        found = getattr(self.func, name)
-        return partial(found, *self.args) if name in VERBS else found
+        if name in VERBS:
+            return partial(getattr(self.func, name), *self.args)
+        if name in LOOKS:
+            return getattr(self.func, name)
+        raise AttributeError(f"{self.func.__qualname__} has no attribute {name!r}")
+
+    # A property, since the class has a docstring of its own. What else a function has, such as its
+    # code, is not handed on: inspect would take this for a function that still has its first argument.
+    __doc__ = property(lambda self: self.func.__doc__)  # pyright: ignore[reportAssignmentType]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BoundCached):
@@ -67,6 +74,14 @@ class CachedMethod(_Static):
         if instance is None:
             return self._function
         return BoundCached(self._function, instance)
+
+    @property
+    def __isabstractmethod__(self) -> bool:
+        return getattr(self._function, "__isabstractmethod__", False)
+
+    @__isabstractmethod__.setter
+    def __isabstractmethod__(self, is_abstract: bool) -> None:
+        vars(self._function)["__isabstractmethod__"] = is_abstract
 
     def __getattr__(self, name: str) -> Any:
         if name == "_function":

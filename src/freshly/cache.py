@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
+from inspect import iscoroutinefunction
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -101,13 +102,14 @@ class Cache(Commands):
         Raises ``ConfigurationError`` at decoration for options that do not fit.
         """
 
-        def decorator(function: Any) -> Any:
-            if not callable(function) and not hasattr(function, "__func__") and callable(ttl):
-                raise ConfigurationError(
-                    f"@cache was put on {ttl!r} without a ttl: write @cache(ttl='5m')"
-                )
+        if iscoroutinefunction(ttl):
+            raise _without_ttl(ttl)
+
+        def decorator(*args: Any, **kwargs: Any) -> Any:
+            if kwargs or len(args) != 1 or not (callable(args[0]) or hasattr(args[0], "__func__")):
+                raise _without_ttl(ttl) if callable(ttl) else _not_one_function(args, kwargs)
             return decorate(
-                function,
+                args[0],
                 register=self._home.register,
                 is_bypassed=self._home.is_disabled,
                 ttl=ttl,
@@ -144,6 +146,12 @@ class Cache(Commands):
         They are templates over its arguments and ``{result...}``. A writer that raises
         invalidates nothing. When the call returns the promise of ``delete_tags`` holds.
         """
+        for tag in tags:
+            if callable(tag):
+                raise ConfigurationError(
+                    f"@cache.invalidates was put on {tag!r} without tags: write "
+                    f"@cache.invalidates('user:{{user_id}}') above it"
+                )
 
         def decorator(function: Callable[P, R]) -> Callable[P, R]:
             written: Callable[P, R] = decorate_writer(
@@ -218,6 +226,19 @@ class Cache(Commands):
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+
+def _without_ttl(function: object) -> ConfigurationError:
+    name = getattr(function, "__qualname__", repr(function))
+    return ConfigurationError(
+        f"@cache was put on {name} without a ttl: write @cache(ttl='5m') above it"
+    )
+
+
+def _not_one_function(args: tuple[Any, ...], kwargs: dict[str, Any]) -> ConfigurationError:
+    return ConfigurationError(
+        f"cache(...) gives a decorator, which takes one function; it got {(*args, *kwargs.items())!r}"
+    )
 
 
 def _require(value: object, decorator: str, option: str) -> None:

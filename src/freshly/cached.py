@@ -51,6 +51,7 @@ class Cached:
         self._signature: Signature = signature(function)
         self._instances: dict[int, Rows] = {}
         self._strangers = 0
+        self._met_again = False
         self._rows = Rows()
         self._parts: Parts
         self._plan = Plan(
@@ -60,7 +61,8 @@ class Cached:
             copies=recipe.copy is not None,
         )
         self._receiver = self._plan.receiver
-        self._wiring: dict[str, Any] = {f"{OURS}exact": EXACT, f"{OURS}copy": recipe.copy}
+        ours = {"exact": EXACT, "copy": recipe.copy, "type": type, "id": id}
+        self._wiring: dict[str, Any] = {OURS + name: thing for name, thing in ours.items()}
         self.wrapper, self._uncached = write(function, self._plan, self._wiring)
         verbs: Verbs = AsyncVerbs(self) if is_async else BlockingVerbs(self)
         verbs.stand_on(self.wrapper)
@@ -157,17 +159,23 @@ class Cached:
 
     def _meet(self, receiver: object) -> Rows:
         """Make the rows of an object that was not seen before. They die with it."""
-        instances, number = self._instances, id(receiver)
-        rows = instances[number] = Rows()
-        IDENTITIES.on_death(receiver, partial(_forget, instances, number))
+        number = id(receiver)
+        rows = self._instances[number] = Rows()
+        IDENTITIES.on_death(receiver, partial(self._part, number))
         self._strangers += 1
         if self._strangers == STRANGERS and not self._was_hit():
             self._warn(receiver)
         return rows
 
     def _was_hit(self) -> bool:
-        living = (entry for rows in list(self._instances.values()) for entry in rows.values())
-        return self.recipe.counts.retired_hits > 0 or any(entry.uses for entry in living)
+        self._met_again = self._met_again or any(map(_is_used, list(self._instances.values())))
+        return self._met_again
+
+    def _part(self, number: int) -> None:
+        """Forget the rows of an object that is gone."""
+        rows = self._instances.pop(number, None)
+        if rows is not None:
+            self._met_again = self._met_again or _is_used(rows)
 
     def _warn(self, receiver: object) -> None:
         name, kind = self.recipe.counts.name, type(receiver).__qualname__
@@ -181,8 +189,8 @@ class Cached:
         )
 
 
-def _forget(instances: dict[int, Rows], number: int) -> None:
-    instances.pop(number, None)
+def _is_used(rows: Rows) -> bool:
+    return any(entry.uses for entry in list(rows.values()))
 
 
 def _row(keys: KeyMaker, tags: Tags, receiver: str | None) -> tuple[str, ...] | None:
@@ -208,44 +216,44 @@ class Verbs:
         # Keeps the handle alive as long as the function, and no longer.
         vars(wrapper)["__freshly__"] = self._cached
 
-    def key(self, *args: Any, **kwargs: Any) -> str:
+    def key(self, /, *args: Any, **kwargs: Any) -> str:
         return self._cached.key(self._cached.bind(args, kwargs))
 
-    def tags(self, *args: Any, **kwargs: Any) -> tuple[str, ...]:
+    def tags(self, /, *args: Any, **kwargs: Any) -> tuple[str, ...]:
         return self._cached.tags(self._cached.bind(args, kwargs))
 
 
 class AsyncVerbs(Verbs):
-    async def peek(self, *args: Any, **kwargs: Any) -> Entry[Any] | None:
+    async def peek(self, /, *args: Any, **kwargs: Any) -> Entry[Any] | None:
         call = self._cached.call(self._cached.bind(args, kwargs))
         if self._cached.is_bypassed:
             return None
-        return await self._cached.parts.engine.find(call.key, call.tags)
+        return await self._cached.parts.engine.peek(call.key, call.tags)
 
-    async def refresh(self, *args: Any, **kwargs: Any) -> Any:
+    async def refresh(self, /, *args: Any, **kwargs: Any) -> Any:
         values = self._cached.bind(args, kwargs)
         if self._cached.is_bypassed:
             return await self._cached.load_uncached(values)
         return await self._cached.parts.engine.refresh(self._cached.call(values))
 
-    async def delete(self, *args: Any, **kwargs: Any) -> bool:
+    async def delete(self, /, *args: Any, **kwargs: Any) -> bool:
         return await self._cached.parts.delete((self.key(*args, **kwargs),)) > 0
 
 
 class BlockingVerbs(Verbs):
-    def peek(self, *args: Any, **kwargs: Any) -> Entry[Any] | None:
+    def peek(self, /, *args: Any, **kwargs: Any) -> Entry[Any] | None:
         call = self._cached.call(self._cached.bind(args, kwargs))
         if self._cached.is_bypassed:
             return None
-        return finish(self._cached.parts.blocking_engine.find(call.key, call.tags))
+        return finish(self._cached.parts.blocking_engine.peek(call.key, call.tags))
 
-    def refresh(self, *args: Any, **kwargs: Any) -> Any:
+    def refresh(self, /, *args: Any, **kwargs: Any) -> Any:
         values = self._cached.bind(args, kwargs)
         if self._cached.is_bypassed:
             return self._cached.load_uncached(values)
         return finish(self._cached.parts.blocking_engine.refresh(self._cached.call(values)))
 
-    def delete(self, *args: Any, **kwargs: Any) -> bool:
+    def delete(self, /, *args: Any, **kwargs: Any) -> bool:
         return finish(self._cached.parts.delete((self.key(*args, **kwargs),))) > 0
 
 

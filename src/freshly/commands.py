@@ -13,7 +13,7 @@ from typing import Any, TypeVar, Unpack, overload
 from .core.duration import Duration
 from .core.engine import Engine
 from .core.recipe import Call
-from .core.tags import check_key, check_named
+from .core.tags import check_key, check_named, given_tags
 from .core.token import Stamp, Token
 from .errors import ConfigurationError
 from .home import Home
@@ -87,7 +87,7 @@ class Commands:
         tags was invalidated since. Without it the value counts as made now.
         """
         check_key(key, "set")
-        named = check_named(tuple(tags), "set")
+        named = given_tags(tags, "set")
         lifetime = fixed_lifetime(ttl, soft_ttl)
         await self._settle_in()
         if self._home.is_disabled() or not self._is_of_this_store(stamp):

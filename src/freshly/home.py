@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 from weakref import WeakSet
@@ -27,6 +28,13 @@ MAX_REFRESHES = 64
 KILL_SWITCH = "FRESHLY_DISABLED"
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class _Observing:
+    """One subscription: an observer that subscribed twice is called twice, and stopped one by one."""
+
+    call: Observer
+
+
 Dice = Callable[[], float]
 
 
@@ -36,7 +44,7 @@ class Home:
         self._dice = dice
         self.by_hand = by_hand("by hand")
         self._functions: WeakSet[Cached] = WeakSet()
-        self._observers: list[Observer] = [log]
+        self._observers: tuple[_Observing, ...] = (_Observing(log),)
         self._lock = Lock()
         self._disabled = 0
         self._retired: list[Parts] = []
@@ -96,13 +104,19 @@ class Home:
     # -- what happened -----------------------------------------------------------------------
 
     def observe(self, observer: Observer) -> Callable[[], None]:
-        self._observers.append(observer)
-        return lambda: self._observers.remove(observer)
+        # A tuple of its own each time: an observer may come or go while an event is on its way.
+        one = _Observing(observer)
+        self._observers = (*self._observers, one)
+
+        def stop() -> None:
+            self._observers = tuple(other for other in self._observers if other is not one)
+
+        return stop
 
     def emit(self, event: Event) -> None:
         for observer in self._observers:
             try:
-                observer(event)
+                observer.call(event)
             except Exception:
                 logging.getLogger("freshly").exception("an observer failed on %r", event)
 

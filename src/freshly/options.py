@@ -11,7 +11,7 @@ from .core.counts import Counts
 from .core.duration import Duration, seconds
 from .core.lifetime import Lifetime
 from .core.recipe import Arguments, Recipe
-from .core.tags import Tags, check_named
+from .core.tags import Tags, given_tags
 from .errors import ConfigurationError, did_you_mean
 
 #: Seconds, a ``timedelta``, a text such as ``"1h45m"``, ``None`` (as long as the store keeps
@@ -93,7 +93,7 @@ def load_recipe(ttl: TTL, options: LoadOptions, counts: Counts) -> tuple[Recipe,
         copy=False,
         counts=counts,
     )
-    return asked, check_named(tuple(options.get("tags", ())), "get_or_set")
+    return asked, given_tags(options.get("tags", ()), "get_or_set")
 
 
 def fixed_lifetime(
@@ -109,7 +109,7 @@ def fixed_lifetime(
         ttl=_span(ttl, "ttl"),
         soft_ttl=_span(soft_ttl, "soft_ttl"),
         early_ttl=_span(early_ttl, "early_ttl"),
-        grace=_span(grace, "grace") or 0.0,
+        grace=_grace(grace),
         jitter=_jitter(jitter),
     )
     _check_order(life, spans)
@@ -118,6 +118,12 @@ def fixed_lifetime(
 
 def _span(value: Duration | None, option: str) -> float | None:
     return None if value is None else seconds(value, option)
+
+
+def _grace(value: Duration | None) -> float:
+    # Nothing beyond the ttl is what it is without the option, so it may be said.
+    is_zero = isinstance(value, int | float) and not isinstance(value, bool) and value == 0
+    return 0.0 if value is None or is_zero else seconds(value, "grace")
 
 
 def _check_order(life: Lifetime, said: Mapping[str, object]) -> None:

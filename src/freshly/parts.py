@@ -74,7 +74,7 @@ class Parts:
         return Stamp(await self.store.stamp(), self.store)
 
     async def _done(self, event: Event) -> None:
-        await self.store.tidy(self.flights.oldest_stamp())
+        await self.store.tidy(self.flights.oldest_stamp)
         self._emit(event)
 
     async def close(self, drain: float) -> None:

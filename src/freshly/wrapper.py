@@ -88,9 +88,15 @@ def write(
     exec(compile(source, file, "exec"), wiring)
     wrapper: FunctionType = wiring[f"{OURS}wrapper"]
     update_wrapper(wrapper, function)
-    wrapper.__defaults__ = getattr(function, "__defaults__", None)
-    wrapper.__kwdefaults__ = getattr(function, "__kwdefaults__", None)
+    _put_in_defaults(wrapper, parameters)
     return wrapper, wiring[f"{OURS}uncached"]
+
+
+def _put_in_defaults(wrapper: FunctionType, parameters: Sequence[Parameter]) -> None:
+    given = [p for p in parameters if p.default is not Parameter.empty]
+    by_name = [p for p in given if p.kind is Parameter.KEYWORD_ONLY]
+    wrapper.__defaults__ = tuple(p.default for p in given if p not in by_name) or None
+    wrapper.__kwdefaults__ = {p.name: p.default for p in by_name}
 
 
 def _source(parameters: Sequence[Parameter], plan: Plan) -> str:
@@ -114,10 +120,10 @@ def _hit(plan: Plan) -> list[str]:
         return []
     names = plan.row
     row = names[0] if len(names) == 1 else f"({''.join(f'{name}, ' for name in names)})"
-    guards = [f"type({name}) in §exact" for name in names]
+    guards = [f"§type({name}) in §exact" for name in names]
     lines: list[str] = []
     if plan.receiver is not None:
-        lines.append(f"    §rows = §instances.get(id({plan.receiver}))")
+        lines.append(f"    §rows = §instances.get(§id({plan.receiver}))")
         guards.insert(0, "§rows is not None")
     value = "§copy(§entry.value)" if plan.copies else "§entry.value"
     return [

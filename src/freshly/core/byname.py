@@ -36,12 +36,22 @@ class ByName:
         return self._function(**{name: given[name] for name in self._wanted})
 
 
+def _parameters(function: Callable[..., Any], option: str) -> Iterable[Parameter]:
+    try:
+        return signature(function).parameters.values()
+    except ValueError:
+        raise ConfigurationError(
+            f"{option}={function!r} does not say what it wants to be called with: write a function "
+            f"that does, such as lambda result: ..."
+        ) from None
+
+
 def _wanted(
     function: Callable[..., Any], option: str, allowed: tuple[str, ...]
 ) -> tuple[str, ...] | None:
     """Return the names that ``function`` declares, or ``None`` if it takes any name."""
     wanted: list[str] = []
-    for parameter in signature(function).parameters.values():
+    for parameter in _parameters(function, option):
         if parameter.kind is Parameter.VAR_KEYWORD:
             return None
         if parameter.name in allowed and parameter.kind not in _BY_POSITION:

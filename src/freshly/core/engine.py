@@ -71,12 +71,7 @@ class Engine:
                     self._refresh_behind(call, look, ticket)
                     return self._serve(call, entry, look.now)
                 case Verdict.REFRESH_OR_SERVE:
-                    try:
-                        answer = await self._ride(call, look, ticket)
-                    except DeadlockError:
-                        raise
-                    except Exception as error:
-                        answer = await self._stand_in(call, error)
+                    answer = await self._ride(call, look, ticket, may_stand_in=True)
                 case _:
                     answer = await self._ride(call, look, ticket)
             if answer is not AGAIN:
@@ -98,6 +93,14 @@ class Engine:
         """Return the entry that a command would be served, without loading."""
         look = await self._store.look(key, tags)
         return look.entry if is_served_to_a_command(look.entry, look.now) else None
+
+    async def peek(self, key: str, tags: Iterable[str]) -> Entry[Any] | None:
+        """Return what ``find`` does, and hand its tags to the load that this code runs inside."""
+        look = await self._store.look(key, tags)
+        if not is_served_to_a_command(look.entry, look.now) or look.entry is None:
+            return None
+        note_hit(self._store, look.entry, look.now)
+        return look.entry
 
     async def get(self, key: str, recipe: Recipe) -> Entry[Any] | None:
         """Return the entry under ``key`` and count the read."""
@@ -124,6 +127,7 @@ class Engine:
         if stamp is not None:
             return await self._store.land(entry, _never)
         await self._store.put(entry)
+        await self._store.tidy(self._flights.oldest_stamp)
         return True
 
     # -- the steps of a read -----------------------------------------------------------------
@@ -159,13 +163,16 @@ class Engine:
         if not self._runtime.spawn(flight, lambda: self._fly(flight, call, look)):
             self._flights.abandon(flight)
 
-    async def _stand_in(self, call: Call, error: Exception) -> Any:
+    async def _stand_in(self, flight: Flight, call: Call, *, is_pilot: bool) -> Any:
         """Answer a failed load with the expired value, unless it was invalidated meanwhile."""
         look = await self._look(call)
         if look.entry is None or judge(look.entry, look.now) is Verdict.LOAD:
-            raise error
+            flight.raise_error()
+        assert look.entry is not None
         call.recipe.counts.misses -= 1
-        self._emit(ServedExpired(call.key, call.recipe.counts.name, error))
+        call.recipe.counts.waits -= not is_pilot
+        if is_pilot and flight.error is not None:
+            self._emit(ServedExpired(call.key, call.recipe.counts.name, flight.error))
         return self._serve(call, look.entry, look.now)
 
     # -- riding ------------------------------------------------------------------------------
@@ -188,7 +195,15 @@ class Engine:
 
         return may_join
 
-    async def _ride(self, call: Call, look: Look, ticket: int, *, newer_only: bool = False) -> Any:
+    async def _ride(
+        self,
+        call: Call,
+        look: Look,
+        ticket: int,
+        *,
+        newer_only: bool = False,
+        may_stand_in: bool = False,
+    ) -> Any:
         may_join = self._joiner(call, look, ticket, newer_only=newer_only)
         flight, is_pilot = self._flights.board(call.key, look.stamp, may_join)
         counts = call.recipe.counts
@@ -199,6 +214,8 @@ class Engine:
         except BaseException:
             self._flights.leave(flight, is_pilot=is_pilot)
             raise
+        if may_stand_in and flight.loader_failed and not self._goes_on(flight, is_pilot=is_pilot):
+            return await self._stand_in(flight, call, is_pilot=is_pilot)
         answer = await self._answer(flight, call, ticket, is_pilot=is_pilot)
         if answer is AGAIN:
             # This read goes on, and is counted where it ends.
@@ -237,8 +254,7 @@ class Engine:
                 raise flight.interruption
             return AGAIN
         if flight.error is not None:
-            if flight.starter_left and not is_pilot:
-                # What failed may have been the starter's: its session was closed when it left.
+            if self._goes_on(flight, is_pilot=is_pilot):
                 return AGAIN
             flight.raise_error()
         if not is_pilot and flight.ticket < ticket and await self._was_overtaken(flight, call):
@@ -248,6 +264,13 @@ class Engine:
             outer.collect(flight.tags, is_stale=flight.made_from_stale)
         copy = call.recipe.copy
         return flight.value if copy is None else copy(flight.value)
+
+    def _goes_on(self, flight: Flight, *, is_pilot: bool) -> bool:
+        """Return whether a passenger of a failed flight starts anew.
+
+        What failed may have been the starter's: its session was closed when it left.
+        """
+        return flight.starter_left and not is_pilot
 
     async def _was_overtaken(self, flight: Flight, call: Call) -> bool:
         """Judge a join at its end, by the tags that were not known when it began.
@@ -272,7 +295,7 @@ class Engine:
         counts, began = call.recipe.counts, self._runtime.now()
         counts.loads += 1
         try:
-            flight.value = await call.loader()
+            flight.value = await self._run_loader(flight, call)
             seconds = self._runtime.now() - began
             stored = await self._land(flight, call, look, load, seconds)
             self._pauses.pop(call.key, None)
@@ -288,6 +311,16 @@ class Engine:
             load.is_over = True
             current_load.reset(token)
             self._flights.end(flight)
+
+    async def _run_loader(self, flight: Flight, call: Call) -> Any:
+        try:
+            return await call.loader()
+        except DeadlockError:
+            # A mistake in the code, which an older value must not hide.
+            raise
+        except Exception:
+            flight.loader_failed = True
+            raise
 
     async def _land(self, flight: Flight, call: Call, look: Look, load: Load, seconds: float) -> bool:
         recipe, value, arguments = call.recipe, flight.value, call.arguments

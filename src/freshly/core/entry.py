@@ -29,6 +29,7 @@ class Entry(Generic[T]):
     """
 
     __slots__ = (
+        "__weakref__",  # pyright: ignore[reportUninitializedInstanceVariable]
         "born",
         "counts",
         "dead_at",

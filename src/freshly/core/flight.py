@@ -36,6 +36,7 @@ class Flight:
         "is_background",
         "is_superseded",
         "key",
+        "loader_failed",
         "made_from_stale",
         "passengers",
         "stamp",
@@ -59,6 +60,8 @@ class Flight:
         self.has_ended = False
         self.is_abandoned = False
         self.ended_by_close = False
+        # The loader itself raised, and not a user's function that was asked about its result.
+        self.loader_failed = False
         self.interruption: BaseException | None = None
         self.value: Any = None
         self.tags: tuple[str, ...] = ()

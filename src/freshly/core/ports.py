@@ -77,8 +77,11 @@ class Store(Protocol):
         """Return the reading of the logical clock."""
         ...
 
-    async def tidy(self, oldest: int | None) -> None:
-        """Forget metadata that neither an entry nor a load stamped ``oldest`` or later can need."""
+    async def tidy(self, oldest: Callable[[], int | None]) -> None:
+        """Forget metadata that no entry and no running load can need, if there is much of it.
+
+        ``oldest`` tells the earliest stamp of a load that runs.
+        """
         ...
 
     async def ping(self) -> None:

@@ -30,6 +30,12 @@ class Tags:
                 f"{name}={option!r} is one text, and each of its letters would be a tag: "
                 f"write {name}=[{option!r}]"
             )
+        given: object = option
+        if not callable(given) and not isinstance(given, Iterable):
+            raise ConfigurationError(
+                f"{name}={option!r} is no list of tags: leave it out, or give templates such as "
+                f"['user:{{user_id}}'], or a function"
+            )
         if callable(option):
             self._function = ByName(option, name, names)
         else:
@@ -95,6 +101,17 @@ def check_named(tags: tuple[object, ...], command: str) -> tuple[str, ...]:
                 f"put an f before the text, f{tag!r}"
             )
     return check_tags(tags, command)
+
+
+def given_tags(tags: object, command: str) -> tuple[str, ...]:
+    """Check what ``tags=`` of a command was given."""
+    if isinstance(tags, str) or not isinstance(tags, Iterable):
+        raise ConfigurationError(
+            f"{command}(tags={tags!r}) is no list of tags: write tags=[{str(tags)!r}]"
+            if isinstance(tags, str)
+            else f"{command}(tags={tags!r}) is no list of tags: leave it out, or give a list"
+        )
+    return check_named(tuple(tags), command)
 
 
 def check_key(key: object, command: str) -> None:

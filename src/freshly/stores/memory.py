@@ -58,6 +58,7 @@ class MemoryStore:
         self._eviction = SecondChance()
         self._expiry = Expiry()
         self._rows: WeakSet[Rows] = WeakSet()
+        self._marks_allowed = SPARE_MARKS
 
     # -- reading -----------------------------------------------------------------------------
 
@@ -151,20 +152,26 @@ class MemoryStore:
             for entry in self._entries.values():
                 entry.counts.retired_hits += entry.uses
             self._entries = {}
+            self._marks_allowed = SPARE_MARKS
             self._eviction, self._expiry = SecondChance(), Expiry()
             for rows in list(self._rows):
                 rows.clear()
             return reading
 
-    async def tidy(self, oldest: int | None) -> None:
-        if self.logical.marks <= 2 * len(self._entries) + SPARE_MARKS:
+    async def tidy(self, oldest: Callable[[], int | None]) -> None:
+        if self.logical.marks <= self._marks_allowed:
             return
         with self._lock:
-            until = self.logical.reading if oldest is None else oldest
+            stamp = oldest()
+            until = self.logical.reading if stamp is None else stamp
             for entry in list(self._entries.values()):
                 if not self.logical.settle(entry):
                     self._remove(entry)
             self.logical.prune(until)
+            # A load that does not end keeps every mark since it began: the next pass comes when
+            # there are twice as many as this one had to leave.
+            kept = max(len(self._entries), self.logical.marks)
+            self._marks_allowed = 2 * kept + SPARE_MARKS
 
     async def ping(self) -> None:
         return

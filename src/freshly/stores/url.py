@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from ..core.duration import seconds
 from ..core.ports import Clock
@@ -27,6 +27,7 @@ def open_store(url: object, options: Options, clock: Clock) -> MemoryStore:
             f"url={url!r} is no URL of a store: write 'mem://', or 'mem://?max_entries=10000'"
         )
     parts = urlsplit(url)
+    url = _without_password(url, parts)
     if parts.scheme not in SCHEMES:
         raise ConfigurationError(
             f"url={url!r}: no store is called {parts.scheme!r}"
@@ -38,6 +39,11 @@ def open_store(url: object, options: Options, clock: Clock) -> MemoryStore:
             f"url={url!r} names a place, and memory has none: write 'mem://' and options after '?'"
         )
     return _memory(_together(url, parts.query, options), clock)
+
+
+def _without_password(url: str, parts: SplitResult) -> str:
+    """Return ``url`` as it may stand in a message."""
+    return url if parts.password is None else url.replace(f":{parts.password}@", ":***@", 1)
 
 
 def _together(url: str, query: str, options: Options) -> dict[str, Any]:
