@@ -17,7 +17,7 @@ from .core.duration import Duration
 from .core.load import running_load
 from .core.ports import Clock, Observer
 from .core.tags import TagsOption, check_named
-from .decorators import decorate, decorate_writer
+from .decorators import can_be_decorated, decorate, decorate_writer
 from .errors import ConfigurationError
 from .handles import Decorator
 from .home import Home
@@ -106,11 +106,15 @@ class Cache(Commands):
             raise _without_ttl(ttl)
 
         def decorator(*args: Any, **kwargs: Any) -> Any:
-            if kwargs or len(args) != 1 or not (callable(args[0]) or hasattr(args[0], "__func__")):
-                raise _without_ttl(ttl) if callable(ttl) else _not_one_function(args, kwargs)
+            is_function = len(args) == 1 and not kwargs and can_be_decorated(args[0])
+            if not is_function and callable(ttl):
+                raise _without_ttl(ttl)
+            if kwargs or len(args) != 1:
+                raise _not_one_function(args, kwargs)
             return decorate(
                 args[0],
                 register=self._home.register,
+                number_of=self._home.definitions.number_of,
                 is_bypassed=self._home.is_disabled,
                 ttl=ttl,
                 key=key,
@@ -231,7 +235,8 @@ class Cache(Commands):
 def _without_ttl(function: object) -> ConfigurationError:
     name = getattr(function, "__qualname__", repr(function))
     return ConfigurationError(
-        f"@cache was put on {name} without a ttl: write @cache(ttl='5m') above it"
+        f"ttl={function!r}: @cache was put on {name} without a ttl: write @cache(ttl='5m') above it "
+        f"(a ttl= that is computed has to be a plain function)"
     )
 
 

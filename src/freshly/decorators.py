@@ -33,6 +33,7 @@ def decorate(
     function: Any,
     *,
     register: Recipient,
+    number_of: Callable[[str, Callable[..., Any]], int],
     is_bypassed: Callable[[], bool],
     ttl: TTL,
     key: str | None,
@@ -70,13 +71,24 @@ def decorate(
         plain,
         is_async=iscoroutinefunction(plain),
         recipe=recipe,
-        keys=KeyMaker(plain, template=key, exclude=exclude, vary=vary, receiver=receiver),
+        keys=KeyMaker(
+            plain,
+            template=key,
+            exclude=exclude,
+            vary=vary,
+            receiver=receiver,
+            number=number_of(name, plain),
+        ),
         tags=compiled,
         receiver=receiver,
         is_bypassed=is_bypassed,
     )
     register(cached)
     return _as_it_was(function, cached.wrapper, receiver)
+
+
+def can_be_decorated(function: Any) -> bool:
+    return isfunction(getattr(function, "__func__", function))
 
 
 def _plain_function(function: Any) -> Callable[..., Any]:

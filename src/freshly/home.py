@@ -13,6 +13,7 @@ from weakref import WeakSet
 
 from .cached import Cached
 from .core.counts import Stats, summarise
+from .core.definition import Definitions
 from .core.events import Event
 from .core.ports import Clock, Observer
 from .observe.log import log
@@ -44,6 +45,7 @@ class Home:
         self._dice = dice
         self.by_hand = by_hand("by hand")
         self._functions: WeakSet[Cached] = WeakSet()
+        self.definitions = Definitions()
         self._observers: tuple[_Observing, ...] = (_Observing(log),)
         self._lock = Lock()
         self._disabled = 0

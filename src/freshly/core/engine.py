@@ -124,11 +124,9 @@ class Engine:
         """Store ``value`` by hand. With a ``stamp`` it is stored unless it was overtaken since."""
         now = (await self._store.look(key)).now
         entry = self._entry(key, value, recipe, lifetime, tags, stamp or 0, now, 0.0)
-        if stamp is not None:
-            return await self._store.land(entry, _never)
-        await self._store.put(entry)
+        stored = await self._store.put(entry, is_stamped=stamp is not None)
         await self._store.tidy(self._flights.oldest_stamp)
-        return True
+        return stored
 
     # -- the steps of a read -----------------------------------------------------------------
 
@@ -294,15 +292,16 @@ class Engine:
         token = current_load.set(load)
         counts, began = call.recipe.counts, self._runtime.now()
         counts.loads += 1
+        event: Event
         try:
             flight.value = await self._run_loader(flight, call)
             seconds = self._runtime.now() - began
             stored = await self._land(flight, call, look, load, seconds)
             self._pauses.pop(call.key, None)
-            self._emit(Loaded(call.key, counts.name, seconds, stored, flight.is_background))
+            event = Loaded(call.key, counts.name, seconds, stored, flight.is_background)
         except Exception as error:
             flight.fail(error)
-            self._failed(flight, call, look, self._runtime.now() - began, error)
+            event = self._failed(flight, call, look, self._runtime.now() - began, error)
         except BaseException as error:
             flight.interruption = error
             flight.is_abandoned = True
@@ -311,8 +310,11 @@ class Engine:
             load.is_over = True
             current_load.reset(token)
             self._flights.end(flight)
+        # After the end: who hears of it finds the flight over.
+        self._emit(event)
 
     async def _run_loader(self, flight: Flight, call: Call) -> Any:
+        flight.ticket = self._flights.ticket()
         try:
             return await call.loader()
         except DeadlockError:
@@ -379,14 +381,14 @@ class Engine:
 
     # -- failing -----------------------------------------------------------------------------
 
-    def _failed(self, flight: Flight, call: Call, look: Look, seconds: float, error: Exception) -> None:
+    def _failed(self, flight: Flight, call: Call, look: Look, seconds: float, error: Exception) -> LoadFailed:
         call.recipe.counts.load_errors += 1
         if look.entry is not None:
             if len(self._pauses) >= MANY_PAUSES:
                 self._drop_old_pauses(look.now)
             self._pauses[call.key] = look.now + seconds + call.recipe.retry_after
         name = call.recipe.counts.name
-        self._emit(LoadFailed(call.key, name, seconds, error, flight.is_background))
+        return LoadFailed(call.key, name, seconds, error, flight.is_background)
 
     def _is_paused(self, key: str, now: float) -> bool:
         return bool(self._pauses) and now < self._pauses.get(key, now)
@@ -394,10 +396,6 @@ class Engine:
     def _drop_old_pauses(self, now: float) -> None:
         for key in [key for key, until in self._pauses.items() if until <= now]:
             self._pauses.pop(key, None)
-
-
-def _never() -> bool:
-    return False
 
 
 def _always_overtakes(stamp: int, tags: Iterable[str], key: str | None) -> bool:

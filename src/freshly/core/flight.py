@@ -4,8 +4,9 @@ A flight is one load and those who wait for it. The flight belongs to the cache,
 caller who began it: a caller that is cancelled leaves, and only when the last one has left is
 the load cancelled. A join is provisional; whether the value answers a waiter is judged at the end.
 
-Tickets order reads and flights of this process: a flight whose ticket is later than a read's
-began its load after that read had started, so its value answers the read whatever happened.
+Tickets order reads and loads of this process: a flight whose ticket is later than a read's began
+its load after that read had started, so its value answers the read whatever happened. A flight gets
+its ticket when its loader begins; until then it counts as later than every read.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import Any
 
 from ..errors import DeadlockError
 from .load import Load, current_load
+
+NOT_BEGUN = float("inf")
 
 
 class Flight:
@@ -48,10 +51,10 @@ class Flight:
         "waits_for",
     )
 
-    def __init__(self, key: str, stamp: int | None, ticket: int, *, is_background: bool) -> None:
+    def __init__(self, key: str, stamp: int | None, *, is_background: bool) -> None:
         self.key = key
         self.stamp = stamp
-        self.ticket = ticket
+        self.ticket: float = NOT_BEGUN
         self.is_background = is_background
         self.passengers = 0
         # Whoever had a refresh begun did not wait for it, and may be gone when it fails.
@@ -149,7 +152,7 @@ class Flights:
     ) -> Flight:
         if former is not None:
             former.is_superseded = True
-        flight = Flight(key, stamp, self.ticket(), is_background=is_background)
+        flight = Flight(key, stamp, is_background=is_background)
         flight.passengers = 0 if is_background else 1
         self._by_key[key] = flight
         self._flying.add(flight)

@@ -51,6 +51,7 @@ class KeyMaker:
             annotation is a session, a request or the like.
         vary: Context variables whose values count as if they were arguments.
         receiver: The first parameter of a method, see receiver.py.
+        number: Which of several functions of one name this is, see definition.py.
 
     Raises:
         ConfigurationError: for names that the function does not have, and for options that do not
@@ -76,9 +77,11 @@ class KeyMaker:
         exclude: Iterable[str] = (),
         vary: Iterable[ContextVar[Any]] = (),
         receiver: str | None = None,
+        number: int = 1,
     ) -> None:
         found = parameters(function)
-        self._name = _name(function)
+        self._name = _name(function) if number == 1 else f"{_name(function)}#{number}"
+        self._is_numbered = number > 1
         self._receiver = receiver
         self.names = tuple(found)
         self.has_variadic = any(map(_stars, found.values()))
@@ -112,6 +115,7 @@ class KeyMaker:
             text, is_local = self._of_template(self._template, arguments)
             return Key(text + self._of_context(), is_local)
         text, is_local = self._of_arguments(arguments)
+        is_local = is_local or self._is_numbered
         if self._vary:
             text += self._of_context()
         return Key(text if len(text) <= _MAX_CHARACTERS else _shortened(text), is_local)

@@ -49,8 +49,11 @@ class Store(Protocol):
         """
         ...
 
-    async def put(self, entry: Entry[Any]) -> None:
-        """Store ``entry`` over whatever is there; loads of its key that are running do not land."""
+    async def put(self, entry: Entry[Any], *, is_stamped: bool) -> bool:
+        """Store ``entry`` over whatever is there; loads of its key that are running do not land.
+
+        An entry that brings its own stamp is stored unless it was overtaken; say if it was stored.
+        """
         ...
 
     async def invalidate(self, tags: Iterable[str]) -> int:

@@ -95,11 +95,16 @@ class MemoryStore:
             self._add(entry)
             return True
 
-    async def put(self, entry: Entry[Any]) -> None:
+    async def put(self, entry: Entry[Any], *, is_stamped: bool) -> bool:
         with self._lock:
+            if is_stamped and self.logical.overtaken(entry.stamp, entry.tags, entry.key):
+                return False
             # The key's mark, so that a load which is running does not write over this value.
-            entry.stamp = entry.seen = self.logical.advance(keys=(entry.key,))
+            reading = self.logical.advance(keys=(entry.key,))
+            if not is_stamped:
+                entry.stamp = entry.seen = reading
             self._add(entry)
+            return True
 
     def bind(self, entry: Entry[Any], rows: Rows, row: Any) -> None:
         if entry.rows is rows and entry.row == row:
