@@ -72,13 +72,7 @@ def test_an_option_left_out_is_the_next_instant(
 
     for now in range(100, 150):
         expected = (
-            LOAD
-            if now >= dies
-            else FIRST
-            if now >= 130
-            else BEHIND
-            if now >= begins_behind
-            else SERVE
+            LOAD if now >= dies else FIRST if now >= 130 else BEHIND if now >= begins_behind else SERVE
         )
         assert judge(entry_of(life), float(now)) is expected, now
 

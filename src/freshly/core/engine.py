@@ -381,7 +381,9 @@ class Engine:
 
     # -- failing -----------------------------------------------------------------------------
 
-    def _failed(self, flight: Flight, call: Call, look: Look, seconds: float, error: Exception) -> LoadFailed:
+    def _failed(
+        self, flight: Flight, call: Call, look: Look, seconds: float, error: Exception
+    ) -> LoadFailed:
         call.recipe.counts.load_errors += 1
         if look.entry is not None:
             if len(self._pauses) >= MANY_PAUSES:
