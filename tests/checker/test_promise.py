@@ -1,12 +1,12 @@
-"""The promise under seeded traffic, judged by the history checker.
+"""The promise, judged over many histories: readers, writers and slow loaders in random interleavings.
 
-Readers, writers and callers who give up work on a few keys of one cache. Every loader reads the
-version of its subject first and then takes a while: some turns of the loop, or some switches of
-threads. Writers write a new version, invalidate it in one of the ways there are, and tell the
-checker when the invalidation has returned. A read that started after that and gets an older
-version is a violation.
+Each history has a seed. From it come the subjects that are read and written, how a writer
+invalidates, when a reader is cancelled, and at which points callers and loaders hand over to others
+(``asyncio.sleep(0)``, which takes no time). So a history on one loop is the same on every run. One on
+threads is not, since the operating system takes part in it.
 
-Each mutant breaks one rule of the protocol, and the same traffic has to find it.
+A checker that cannot fail proves nothing. So the same histories run over mutants, caches with one
+guard taken out, and have to find violations there.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
+import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from threading import Lock, Thread
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -24,270 +24,445 @@ import pytest
 from freshly import Cache
 from freshly.core.engine import Engine
 from freshly.core.entry import Entry
-from freshly.core.flight import Flight
-from freshly.handles import AsyncCached
+from freshly.core.flight import Flights
 from freshly.stores.memory import MemoryStore
 from freshly.testing import History, ManualClock
 
-KEYS = range(3)
-SEEDS = range(25)
-POLICIES = ("cache", "soft", "early")
-VERBS = ("delete_tags", "tag of the result", "a broad tag", "delete", "delete_match", "clear")
+SUBJECTS = 3
+READERS, READS = 8, 50
+WRITERS, WRITES = 2, 40
+SEEDS = range(30)
 
-Value = dict[str, int]
+Read = Callable[[int], Awaitable[int]]
+Load = Callable[[int], Awaitable[int]]
 
 
-class Traffic:
-    """One seeded run over one cache, in tasks."""
+# -- what is read, and how -------------------------------------------------------------------------
 
-    def __init__(self, seed: int, policy: str) -> None:
-        self.rng = random.Random(f"{seed} {policy}")
+
+class World:
+    """A source of versions, a cache before it, and the history of both."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
         self.clock = ManualClock()
-        self.cache = Cache(clock=self.clock, dice=self.rng.random)
+        self.cache = Cache(clock=self.clock, dice=self.chance("dice").random)
         self.history = History()
-        self.versions = dict.fromkeys(KEYS, 1)
-        self.read = decorated(self.cache, policy, self.load)
+        self.versions = dict.fromkeys(range(SUBJECTS), 0)
 
-        @self.cache(ttl="10s")
-        async def read_outer(subject: int) -> Value:
-            return await self.load_outer(subject)
+    def chance(self, who: str) -> random.Random:
+        return random.Random(f"{self.seed} {who}")
 
-        self.read_outer = read_outer
+    def write(self, subject: int) -> int:
+        self.versions[subject] += 1
+        return self.versions[subject]
 
-    async def load(self, subject: int) -> Value:
-        version = self.versions[subject]
-        await self.take_a_while(6)
-        return {"subject": subject, "version": version}
 
-    async def load_outer(self, subject: int) -> Value:
-        await self.take_a_while(1)
-        value = await self.read(subject)
-        await self.take_a_while(3)
-        return value
+def decorated(**options: Any) -> Callable[[Cache, Load], Read]:
+    def face(cache: Cache, load: Load) -> Read:
+        @cache("10s", key="s:{subject}", tags=["s:{subject}"], **options)
+        async def read(subject: int) -> int:
+            return await load(subject)
 
-    async def take_a_while(self, most_turns: int) -> None:
-        for _ in range(self.rng.randint(0, most_turns)):
-            await asyncio.sleep(0)
+        return read
 
-    async def reader(self) -> None:
-        for _ in range(50):
-            subject = self.rng.choice(KEYS)
-            begun = self.history.begins(subject)
-            value = await self.rng.choice((self.read, self.read_outer))(subject)
-            self.history.ends(begun, value["version"])
-            await self.take_a_while(1)
-            if self.rng.random() < 0.1:
-                self.clock.advance(0.01 + 2 * self.rng.random())
+    return face
 
-    async def canceller(self) -> None:
-        for _ in range(20):
-            task = asyncio.create_task(self.read(self.rng.choice(KEYS)))
-            await self.take_a_while(3)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
-    async def writer(self) -> None:
-        for _ in range(30):
-            subject = self.rng.choice(KEYS)
-            self.versions[subject] += 1
+def by_hand(cache: Cache, load: Load) -> Read:
+    async def read(subject: int) -> int:
+        return await cache.get_or_set(
+            f"s:{subject}", lambda: load(subject), "10s", tags=[f"s:{subject}"], soft_ttl="2s"
+        )
+
+    return read
+
+
+def tagged_by_result(cache: Cache, load: Load) -> Read:
+    """Its tag is not known before the load, nor to who joins it."""
+
+    @cache.soft("10s", soft_ttl="2s", key="s:{subject}", tags=["{result[tag]}"])
+    async def get(subject: int) -> dict[str, Any]:
+        return {"tag": f"s:{subject}", "version": await load(subject)}
+
+    async def read(subject: int) -> int:
+        found = await get(subject)
+        version: int = found["version"]
+        return version
+
+    return read
+
+
+def nested(cache: Cache, load: Load) -> Read:
+    """The outer entry has its tag from the inner one, which is read through its own cache."""
+    inner = decorated(soft_ttl="2s")(cache, load)
+
+    @cache.early("10s", early_ttl="2s", key="s:{subject}:outer")
+    async def outer(subject: int) -> int:
+        return await inner(subject)
+
+    return outer
+
+
+FACES: dict[str, Callable[[Cache, Load], Read]] = {
+    "cache": decorated(),
+    "soft": decorated(soft_ttl="2s"),
+    "early": decorated(early_ttl="2s"),
+    "grace": decorated(grace="10s"),
+    "get_or_set": by_hand,
+    "result": tagged_by_result,
+    "nested": nested,
+}
+
+# How a writer invalidates. Each call has to keep the promise when it returns. An outer entry is
+# found by its tags only, so the keys and patterns are for the others.
+BY_TAG = ("delete_tags", "invalidates", "clear")
+BY_KEY = (*BY_TAG, "delete", "delete_match", "set")
+
+
+async def invalidate(world: World, how: str, subject: int) -> int:
+    """Write the subject and invalidate it; return the version that was written."""
+    cache, name = world.cache, f"s:{subject}"
+    if how == "invalidates":
+
+        @cache.invalidates("s:{subject}")
+        async def update(subject: int) -> int:
+            return world.write(subject)
+
+        return await update(subject)
+    version = world.write(subject)
+    match how:
+        case "delete_tags":
+            await cache.delete_tags(name)
+        case "clear":
+            await cache.clear()
+        case "delete":
+            await cache.delete(name)
+        case "delete_match":
+            await cache.delete_match(f"{name}*")
+        case "set":
+            await cache.set(name, version, "10s", tags=[name])
+    return version
+
+
+# -- a history on one loop -------------------------------------------------------------------------
+
+
+async def hand_over(chance: random.Random, most: int) -> None:
+    for _ in range(chance.randint(0, most)):
+        await asyncio.sleep(0)
+
+
+async def run(seed: int, face: str) -> History:
+    world = World(seed)
+    loading = world.chance("loading")
+
+    async def load(subject: int) -> int:
+        await hand_over(loading, 3)
+        version = world.versions[subject]
+        await hand_over(loading, 6)
+        if loading.random() < 0.05:
+            raise ConnectionError("the source is down for a moment")
+        return version
+
+    read = FACES[face](world.cache, load)
+    hows = BY_TAG if face == "nested" else BY_KEY
+    if face == "result":
+        hows = tuple(how for how in hows if how != "set")
+    readers = [reader(world, read, number) for number in range(READERS)]
+    writers = [writer(world, hows, number) for number in range(WRITERS)]
+    await asyncio.gather(*readers, *writers)
+    await world.cache.close()
+    return world.history
+
+
+async def reader(world: World, read: Read, number: int) -> None:
+    chance = world.chance(f"reader {number}")
+    for _ in range(READS):
+        await hand_over(chance, 4)
+        world.clock.advance(chance.choice([0.01, 0.01, 0.5]))
+        subject = chance.randrange(SUBJECTS)
+        if chance.random() < 0.1:
+            await an_impatient_read(read, subject, chance)
+            continue
+        begun = world.history.begins(subject)
+        try:
+            version = await read(subject)
+        except ConnectionError:
+            continue
+        world.history.ends(begun, version)
+
+
+async def an_impatient_read(read: Read, subject: int, chance: random.Random) -> None:
+    async def call() -> int:
+        return await read(subject)
+
+    task = asyncio.ensure_future(call())
+    await hand_over(chance, 4)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def writer(world: World, hows: tuple[str, ...], number: int) -> None:
+    chance = world.chance(f"writer {number}")
+    for _ in range(WRITES):
+        await hand_over(chance, 12)
+        subject = chance.randrange(SUBJECTS)
+        if chance.random() < 0.2:
+            await world.cache.mark_stale(f"s:{subject}")
+            continue
+        version = await invalidate(world, chance.choice(hows), subject)
+        world.history.invalidated(subject, version)
+
+
+@pytest.mark.parametrize("face", FACES)
+async def test_no_read_ever_gets_what_was_invalidated_before_it_started(face: str) -> None:
+    histories = [await run(seed, face) for seed in SEEDS]
+
+    assert [history.violations for history in histories] == [[]] * len(SEEDS)
+    assert sum(history.reads for history in histories) > 300 * len(SEEDS)
+    assert sum(history.invalidations for history in histories) > 40 * len(SEEDS)
+
+
+# -- mutants ---------------------------------------------------------------------------------------
+
+
+class StampsAfterTheLoad(MemoryStore):
+    """What most libraries do: an entry is as new as the moment it is stored."""
+
+    async def land(self, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
+        entry.stamp = entry.seen = self.logical.reading
+        return await super().land(entry, unless)
+
+
+class LandsUnasked(MemoryStore):
+    """It stores what a load made, whatever came meanwhile. Tags still save it; keys do not."""
+
+    async def land(self, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
+        with self._lock:
+            self._add(entry)
+            return True
+
+
+def stamps_after_the_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("freshly.home.open_store", lambda *_: StampsAfterTheLoad(_[-1]))
+
+
+def lands_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("freshly.home.open_store", lambda *_: LandsUnasked(_[-1]))
+
+
+def joins_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes later joins whatever is in the air, as most single flights do."""
+    board = Flights.board
+
+    def join_always(self: Flights, key: str, stamp: int | None, _: Any) -> Any:
+        return board(self, key, stamp, lambda flight: True)
+
+    monkeypatch.setattr(Flights, "board", join_always)
+
+
+def joins_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A join is not judged again by the tags that only the result told."""
+
+    async def never(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(Engine, "_was_overtaken", never)
+
+
+def forgets_inner_tags(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The load around a cached call does not learn its tags."""
+    monkeypatch.setattr("freshly.core.engine.running_load", lambda owner: None)
+    monkeypatch.setattr("freshly.core.engine.note_hit", lambda owner, entry, now: None)
+    monkeypatch.setattr("freshly.cached.note_hit", lambda owner, entry, now: None)
+
+
+MUTANTS: list[tuple[Callable[[pytest.MonkeyPatch], None], str]] = [
+    (stamps_after_the_load, "cache"),
+    (stamps_after_the_load, "soft"),
+    (stamps_after_the_load, "early"),
+    (stamps_after_the_load, "get_or_set"),
+    (stamps_after_the_load, "result"),
+    (stamps_after_the_load, "nested"),
+    (lands_unasked, "cache"),
+    (lands_unasked, "soft"),
+    (joins_unasked, "cache"),
+    (joins_unasked, "get_or_set"),
+    (joins_for_good, "result"),
+    (forgets_inner_tags, "nested"),
+]
+
+
+@pytest.mark.parametrize(("mutant", "face"), MUTANTS)
+async def test_with_a_guard_taken_out_the_same_histories_show_violations(
+    monkeypatch: pytest.MonkeyPatch, mutant: Callable[[pytest.MonkeyPatch], None], face: str
+) -> None:
+    mutant(monkeypatch)
+
+    for seed in SEEDS:
+        if (await run(seed, face)).violations:
+            return
+    pytest.fail("the checker saw nothing")
+
+
+async def test_the_same_seed_is_the_same_history() -> None:
+    one, other = await run(1, "soft"), await run(1, "soft")
+
+    assert (one.reads, one.invalidations) == (other.reads, other.invalidations)
+
+
+# -- histories on threads --------------------------------------------------------------------------
+
+THREAD_SEEDS = range(6)
+THREADS, THREAD_READS, THREAD_WRITES = 4, 150, 100
+LIMIT_SECONDS = 60.0
+
+
+@pytest.fixture
+def busy_switching() -> Iterator[None]:
+    """Have Python change threads as often as it can."""
+    former = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(former)
+
+
+class Judge:
+    """A history for threads."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._lock = threading.Lock()
+
+    def begins(self, subject: int) -> Any:
+        with self._lock:
+            return self._history.begins(subject)
+
+    def ends(self, read: Any, version: int) -> None:
+        with self._lock:
+            self._history.ends(read, version)
+
+    def invalidated(self, subject: int, version: int) -> None:
+        with self._lock:
+            self._history.invalidated(subject, version)
+
+
+class ThreadedWorld(World):
+    """Blocking readers and writers. ``options`` are those of the cached function."""
+
+    def __init__(self, seed: int, **options: Any) -> None:
+        super().__init__(seed)
+        self.judge = Judge(self.history)
+        self.errors: list[BaseException] = []
+        self._start = threading.Barrier(THREADS + 2)
+
+        @self.cache("10s", key="s:{subject}", tags=["s:{subject}"], **options)
+        def read(subject: int) -> int:
+            time.sleep(0)  # hands the interpreter over, and takes no time
             version = self.versions[subject]
-            await self.take_a_while(2)
-            await self.invalidate(subject, self.rng.choice(VERBS))
-            self.history.invalidated(subject, version)
-            await self.take_a_while(5)
+            time.sleep(0)
+            return version
 
-    async def invalidate(self, subject: int, verb: str) -> None:
-        match verb:
-            case "delete_tags":
-                await self.cache.delete_tags(f"subject:{subject}")
-            case "tag of the result":
-                await self.cache.delete_tags(f"result:{subject}")
-            case "a broad tag":
-                await self.cache.delete_tags("all")
-            case "delete":
-                await self.read.delete(subject)
-                await self.read_outer.delete(subject)
-            case "delete_match":
-                await self.cache.delete_match(f"*subject={subject})")
-            case _:
-                await self.cache.clear()
+        self.read = read
 
-    async def run(self) -> History:
-        readers = [self.reader() for _ in range(6)]
-        writers = [self.writer() for _ in range(2)]
-        await asyncio.gather(*readers, *writers, self.canceller())
-        await self.cache.close()
+    def run(self) -> History:
+        work = [self._read_often] * THREADS + [self._write_often]
+        threads = [
+            threading.Thread(target=self._guarded, args=(one, number), name=f"checker {number}")
+            for number, one in enumerate(work)
+        ]
+        for thread in threads:
+            thread.start()
+        self._start.wait(LIMIT_SECONDS)
+        for thread in threads:
+            thread.join(LIMIT_SECONDS)
+            assert not thread.is_alive(), "a reader or writer hangs"
+        self.cache.blocking.close()
+        assert self.errors == []
         return self.history
 
+    def _guarded(self, work: Callable[[random.Random], None], number: int) -> None:
+        self._start.wait(LIMIT_SECONDS)
+        try:
+            work(self.chance(f"thread {number}"))
+        except BaseException as error:
+            self.errors.append(error)
 
-def decorated(
-    cache: Cache, policy: str, load: Callable[[int], Awaitable[Value]]
-) -> AsyncCached[[int], Value]:
-    async def read(subject: int) -> Value:
-        return await load(subject)
+    def _read_often(self, chance: random.Random) -> None:
+        for _ in range(THREAD_READS):
+            self.clock.advance(0.01)
+            subject = chance.randrange(SUBJECTS)
+            begun = self.judge.begins(subject)
+            self.judge.ends(begun, self.read(subject))
 
-    tags = ["subject:{subject}", "all", "result:{result[subject]}"]
-    match policy:
-        case "cache":
-            return cache(ttl="10s", tags=tags)(read)
-        case "soft":
-            return cache.soft(ttl="10s", soft_ttl="2s", tags=tags)(read)
-        case _:
-            return cache.early(ttl="10s", early_ttl="2s", grace="5s", tags=tags)(read)
+    def _write_often(self, chance: random.Random) -> None:
+        for _ in range(THREAD_WRITES):
+            subject = chance.randrange(SUBJECTS)
+            version = self.write(subject)
+            self._invalidate(chance.randrange(6), subject, version)
+            self.judge.invalidated(subject, version)
+            time.sleep(0)
 
-
-def violations(seeds: Iterable[int], policies: Iterable[str] = POLICIES) -> list[str]:
-    """Run the traffic for each seed and policy; return what broke the promise, reproducibly."""
-    found: list[str] = []
-    for policy in policies:
-        for seed in seeds:
-            history = asyncio.run(Traffic(seed, policy).run())
-            assert history.reads == 300
-            found += [f"{policy}, seed {seed}: {broken}" for broken in history.violations]
-    return found
-
-
-class TestTasks:
-    @pytest.mark.parametrize("policy", POLICIES)
-    def test_no_read_breaks_the_promise(self, policy: str) -> None:
-        assert violations(SEEDS, [policy]) == []
-
-    def test_the_traffic_hits_misses_waits_and_is_overtaken(self) -> None:
-        """Or the tests above would prove nothing."""
-        traffic = Traffic(1, "soft")
-        asyncio.run(traffic.run())
-
-        stats = traffic.cache.stats()
-
-        assert min(stats.hits, stats.misses, stats.waits, stats.overtaken, stats.stale_hits) > 0
+    def _invalidate(self, how: int, subject: int, version: int) -> None:
+        blocking, name = self.cache.blocking, f"s:{subject}"
+        match how:
+            case 0:
+                blocking.delete(name)
+            case 1:
+                blocking.delete_match(f"{name}*")
+            case 2:
+                blocking.clear()
+            case 3:
+                blocking.set(name, version, "10s", tags=[name])
+            case _:
+                blocking.delete_tags(name)
 
 
-class TestMutants:
-    def test_a_stamp_taken_after_the_load_is_caught(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        async def land(store: MemoryStore, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
-            entry.stamp = entry.seen = store.logical.reading
-            return await kept(store, entry, unless)
+@pytest.mark.usefixtures("busy_switching")
+class TestThreads:
+    @pytest.mark.parametrize(
+        "options", [{}, {"soft_ttl": "1s"}, {"early_ttl": "1s"}], ids=["cache", "soft", "early"]
+    )
+    def test_no_read_on_a_thread_gets_what_was_invalidated_before_it_started(
+        self, options: dict[str, Any]
+    ) -> None:
+        histories = [ThreadedWorld(seed, **options).run() for seed in THREAD_SEEDS]
 
-        kept = MemoryStore.land
-        monkeypatch.setattr(MemoryStore, "land", land)
+        assert [history.violations for history in histories] == [[]] * len(THREAD_SEEDS)
+        assert sum(history.reads for history in histories) == (
+            THREADS * THREAD_READS * len(THREAD_SEEDS)
+        )
 
-        assert violations(range(3)) != []
-
-    def test_joining_whatever_flies_is_caught(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def joiner(*_: Any, **__: Any) -> Callable[[Flight], bool]:
-            return lambda flight: True
-
-        monkeypatch.setattr(Engine, "_joiner", joiner)
-
-        assert violations(range(3)) != []
-
-    def test_not_judging_a_join_at_its_end_is_caught(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A tag that only the result tells was not known when the reader joined."""
-
-        async def was_overtaken(*_: Any) -> bool:
-            return False
-
-        monkeypatch.setattr(Engine, "_was_overtaken", was_overtaken)
-
-        assert violations(range(8)) != []
-
-    def test_not_handing_inner_tags_to_the_outer_is_caught(
+    def test_with_stamps_after_the_load_they_show_violations(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("freshly.core.engine.running_load", lambda owner: None)
-        monkeypatch.setattr("freshly.core.engine.note_hit", lambda *_: None)
+        stamps_after_the_load(monkeypatch)
 
-        assert violations(range(3)) != []
+        histories = [ThreadedWorld(seed).run() for seed in THREAD_SEEDS]
 
-    def test_deleting_without_a_mark_is_caught(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A delete that only takes the entry out does not reach the load that is running."""
+        assert sum(len(history.violations) for history in histories) > 0
 
-        async def delete(store: MemoryStore, keys: Iterable[str]) -> int:
-            return sum(store._drop(store._entries.get(key)) for key in keys)
+    async def test_nor_does_one_on_a_loop_beside_them(self) -> None:
+        """Tasks and threads read the same keys, through functions of both colours."""
+        for seed in THREAD_SEEDS:
+            world = ThreadedWorld(seed, soft_ttl="1s")
+            chance = world.chance("loop")
 
-        monkeypatch.setattr(MemoryStore, "delete", delete)
+            async def load(subject: int, world: ThreadedWorld = world) -> int:
+                await asyncio.sleep(0)
+                version = world.versions[subject]
+                await asyncio.sleep(0)
+                return version
 
-        assert violations(range(8)) != []
+            read = decorated(soft_ttl="1s")(world.cache, load)
+            threads = asyncio.ensure_future(asyncio.to_thread(world.run))
+            while not threads.done():
+                subject = chance.randrange(SUBJECTS)
+                begun = world.judge.begins(subject)
+                world.judge.ends(begun, await read(subject))
+                await hand_over(chance, 3)
+            await threads
+            await world.cache.close()
 
-
-class TestThreads:
-    @pytest.fixture(autouse=True)
-    def _switch_often(self) -> Iterator[None]:
-        before = sys.getswitchinterval()
-        sys.setswitchinterval(1e-5)
-        yield
-        sys.setswitchinterval(before)
-
-    @pytest.mark.parametrize("policy", POLICIES)
-    def test_no_read_breaks_the_promise(self, policy: str) -> None:
-        assert [broken for seed in range(6) for broken in in_threads(seed, policy).violations] == []
-
-    def test_a_stamp_taken_after_the_load_is_caught(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        async def land(store: MemoryStore, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
-            entry.stamp = entry.seen = store.logical.reading
-            return await kept(store, entry, unless)
-
-        kept = MemoryStore.land
-        monkeypatch.setattr(MemoryStore, "land", land)
-
-        # Threads are switched by chance, so try until chance has had its chances.
-        assert any(in_threads(seed, "cache").violations for seed in range(60))
-
-
-def in_threads(seed: int, policy: str) -> History:
-    """Run readers and writers in threads over one cache of plain functions."""
-    cache = Cache(clock=(clock := ManualClock()))
-    versions, history, lock = dict.fromkeys(KEYS, 1), History(), Lock()
-    options: dict[str, Any] = {
-        "cache": {},
-        "soft": {"soft_ttl": "2s"},
-        "early": {"early_ttl": "2s", "grace": "5s"},
-    }[policy]
-
-    @cache(ttl="10s", tags=["subject:{subject}", "result:{result[subject]}"], **options)
-    def read(subject: int) -> Value:
-        version = versions[subject]
-        for _ in range(5):
-            # Let another thread run.
-            time.sleep(0)
-        return {"subject": subject, "version": version}
-
-    @cache(ttl="10s")
-    def read_outer(subject: int) -> Value:
-        return read(subject)
-
-    def reader(rng: random.Random) -> None:
-        for _ in range(150):
-            subject = rng.choice(KEYS)
-            with lock:
-                begun = history.begins(subject)
-            value = rng.choice((read, read_outer))(subject)
-            with lock:
-                history.ends(begun, value["version"])
-                if rng.random() < 0.02:
-                    clock.advance("500ms")
-
-    def writer(rng: random.Random) -> None:
-        for _ in range(80):
-            subject = rng.choice(KEYS)
-            with lock:
-                versions[subject] += 1
-                version = versions[subject]
-            verb = rng.choice(("subject", "result"))
-            cache.blocking.delete_tags(f"{verb}:{subject}")
-            with lock:
-                history.invalidated(subject, version)
-
-    jobs = [reader] * 4 + [writer] * 2
-    threads = [
-        Thread(target=job, args=(random.Random(f"{seed} {number}"),), daemon=True)
-        for number, job in enumerate(jobs)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert not any(thread.is_alive() for thread in threads), "a thread hangs"
-    cache.blocking.close()
-    assert history.reads == 600
-    return history
+            assert world.history.violations == []

@@ -1,249 +1,327 @@
-"""The cache against a model that anyone can read: a dict, a clock, and what was invalidated.
+"""A cache is a dict with time: hypothesis plays any sequence of calls against both.
 
-The source counts its versions; each value is the version that its load saw. The model says for
-every call which version comes back, whether the loader runs before or behind the call, and when it
-raises. Refreshes behind the caller are run to their end after each step.
+The model is a dict of entries with four instants, and a list of what paused. Nothing happens at the
+same time here; what does is the business of ``tests/checker``. So the machine holds one event loop
+over all its steps and lets every refresh end before the next one, and refreshes of plain functions,
+which would run on threads, run at once. Each load gives the next number, so the value alone tells
+which load it came from.
+
+An example has two of the functions, so that its steps meet. Commands are given by either face.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
+from unittest.mock import patch
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from freshly import Cache
 from freshly.testing import ManualClock, Stepper
 
-SUBJECTS = st.sampled_from([1, 2])
-POLICIES = st.sampled_from(["plain", "soft", "early", "grace"])
-HAND_KEYS = st.sampled_from(["hand:1", "hand:2"])
-TAGS = st.sampled_from(["subject:1", "subject:2", "all", "nobody's"])
-PATTERNS = st.sampled_from(["plain:*", "*:1", "hand:?", "*", "grace:2", "[!p]*"])
-RETRY_AFTER = 1.0
+FOR_EVER = 30 * 86_400.0
+PAUSE = 1.0
+
+SPANS: dict[str, dict[str, float]] = {
+    "plain": {"ttl": 10},
+    "soft": {"ttl": 10, "soft_ttl": 5},
+    "early": {"ttl": 10, "early_ttl": 4},
+    "grace": {"ttl": 10, "grace": 5},
+    "all": {"ttl": 10, "soft_ttl": 6, "early_ttl": 3, "grace": 5},
+}
+COLOURS = ("async", "blocking")
+NAMES = [f"{span}.{colour}" for span in SPANS for colour in COLOURS]
+
+which = st.integers(0, 1)
+numbers = st.sampled_from([0, 0, 0, 1])
+places = st.tuples(which, numbers)
+#: Tags: the number of a function, or a text.
+marks = st.sampled_from(["all", "n:0", "n:1", 0, 1])
+patterns = st.sampled_from(["*", "[!s]*", "*:0", "?l*:1", "*.async:*", "nothing"])
 
 
-@dataclass(frozen=True)
-class Policy:
-    """When a value is refreshed and when it ends, in seconds from its birth."""
+class AtOnce(Executor):
+    """Stands in for the threads of refreshes: what is submitted has run when ``submit`` returns."""
 
-    refreshed_at: float
+    def __init__(self, *_: object) -> None: ...
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(function(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class SourceDown(Exception):
+    """What a loader raises while the source is down."""
+
+
+class Source:
+    def __init__(self) -> None:
+        self.value = 0
+        self.loads = 0
+        self.is_down = False
+
+    def next(self) -> int:
+        self.value += 1
+        return self.value
+
+    def read(self) -> int:
+        self.loads += 1
+        if self.is_down:
+            raise SourceDown
+        return self.next()
+
+
+@dataclass
+class Kept:
+    """An entry of the model."""
+
+    value: int
+    tags: frozenset[str]
+    born: float
+    early_at: float
+    stale_at: float
     expires_at: float
     dead_at: float
 
 
-LIVES = {
-    "plain": Policy(10, 10, 10),
-    "soft": Policy(4, 10, 10),
-    "early": Policy(7, 10, 10),
-    "grace": Policy(10, 10, 15),
-}
-
-
-@dataclass
-class Known:
-    """What the model holds under a key."""
-
-    version: int
-    born: float
-    tags: frozenset[str]
-    life: Policy
-    is_marked: bool = False
-
-    def wants_refresh(self, now: float) -> bool:
-        return self.is_marked or now >= self.born + self.life.refreshed_at
-
-    def is_expired(self, now: float) -> bool:
-        return now >= self.born + self.life.expires_at
-
-    def is_dead(self, now: float) -> bool:
-        return now >= self.born + self.life.dead_at
-
-
-class SourceDownError(Exception):
-    pass
-
-
-class CacheAgainstModel(RuleBasedStateMachine):
+class CacheMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
         self.clock = ManualClock()
         self.cache = Cache(clock=self.clock, dice=lambda: 0.0)
-        self.versions = {1: 1, 2: 1}
-        self.is_down = False
-        self.loads: Counter[str] = Counter()
-        self.expected_loads: Counter[str] = Counter()
-        self.model: dict[str, Known] = {}
-        self.paused_until: dict[str, float] = {}
-        self.functions = {
-            "plain": self.cached("plain"),
-            "soft": self.cached("soft", soft_ttl=4),
-            "early": self.cached("early", early_ttl=7),
-            "grace": self.cached("grace", grace=5),
-        }
+        self.source = Source()
+        self.threads = patch("freshly.runtime.threads.ThreadPoolExecutor", AtOnce)
+        self.threads.start()
+        self.names = NAMES[:2]
+        # The model.
+        self.kept: dict[str, Kept] = {}
+        self.pauses: dict[str, float] = {}
+        self.loads = 0
+        self.last = 0
+        self.at_least: dict[str, int] = {}
 
-    def cached(self, name: str, **options: Any) -> Any:
-        @self.cache(
-            ttl=10,
-            key=f"{name}:{{subject}}",
-            tags=["subject:{subject}", "all"],
-            retry_after=RETRY_AFTER,
-            **options,
+    @initialize(
+        names=st.lists(st.sampled_from(NAMES), min_size=2, max_size=2, unique=True),
+        seconds=st.integers(0, 100),
+    )
+    def begin(self, names: list[str], seconds: int) -> None:
+        self.names = names
+        self.functions = {name: self._function(name) for name in names}
+        self.clock.advance(seconds + 1)
+
+    def _function(self, name: str) -> Callable[[int], Any]:
+        span, colour = name.split(".")
+        decorator: Any = self.cache(
+            key=f"{name}:{{number}}",
+            tags=["all", "n:{number}", f"f:{name}"],
+            retry_after=PAUSE,
+            **SPANS[span],
         )
-        async def read(subject: int) -> int:
-            self.loads[f"{name}:{subject}"] += 1
-            if self.is_down:
-                raise SourceDownError
-            return self.versions[subject]
+        if colour == "blocking":
 
-        return read
+            @decorator
+            def load_blocking(number: int) -> int:
+                return self.source.read()
 
-    def run(self, coroutine: Any) -> Any:
-        async def settled() -> Any:
-            try:
-                return await coroutine
-            finally:
-                await Stepper().settle(20)
+            return load_blocking
 
-        return self.runner.run(settled())
+        @decorator
+        async def load(number: int) -> int:
+            return self.source.read()
+
+        return load
 
     def teardown(self) -> None:
-        self.run(self.cache.close())
+        self.runner.run(self.cache.close())
         self.runner.close()
+        self.threads.stop()
 
-    # -- the world ---------------------------------------------------------------------------
+    def _key(self, place: tuple[int, int]) -> str:
+        return f"{self.names[place[0]]}:{place[1]}"
 
-    @rule(subject=SUBJECTS)
-    def the_source_changes(self, subject: int) -> None:
-        self.versions[subject] += 1
+    def _tag(self, mark: int | str) -> str:
+        return f"f:{self.names[mark]}" if isinstance(mark, int) else mark
 
-    @rule(is_down=st.booleans())
-    def the_source_goes_down_or_up(self, is_down: bool) -> None:
-        self.is_down = is_down
+    # -- reading -----------------------------------------------------------------------------
 
-    @rule(seconds=st.sampled_from([0.5, 1, 3, 4, 6, 10]))
-    def time_passes(self, seconds: float) -> None:
+    @rule(one=which, number=numbers, down=st.sampled_from([False, False, True]))
+    def call(self, one: int, number: int, down: bool) -> None:
+        """While the source is ``down``, loaders raise."""
+        name = self.names[one]
+        self.source.is_down = down
+        expected = self._expected(name, number, down)
+
+        found = self.runner.run(self._called(name, number))
+
+        assert found == expected
+        assert self.source.loads == self.loads
+        if isinstance(found, int):
+            assert found >= self.at_least.get(f"{name}:{number}", 0)
+
+    async def _called(self, name: str, number: int) -> object:
+        try:
+            called = self.functions[name](number)
+            found: int = called if name.endswith("blocking") else await called
+        except SourceDown:
+            return SourceDown
+        finally:
+            await Stepper().settle(20)
+        return found
+
+    def _expected(self, name: str, number: int, down: bool) -> object:
+        key, now = f"{name}:{number}", self.clock.now()
+        entry = self.kept.get(key)
+        if entry is not None and not self._tags(name, number) <= entry.tags:
+            entry = None
+        if entry is None or now >= entry.dead_at:
+            return self._load(name, number, down=down) or SourceDown
+        is_paused = now < self.pauses.get(key, now)
+        if now < entry.early_at or is_paused:
+            return entry.value
+        loaded = self._load(name, number, down=down)
+        if loaded is None:
+            self.pauses[key] = now + PAUSE
+        return entry.value if loaded is None or now < entry.expires_at else loaded
+
+    def _load(self, name: str, number: int, *, down: bool) -> int | None:
+        self.loads += 1
+        if down:
+            return None
+        options, now = SPANS[name.split(".")[0]], self.clock.now()
+        self.last += 1
+        soft = options.get("soft_ttl", options["ttl"])
+        self.kept[f"{name}:{number}"] = Kept(
+            value=self.last,
+            tags=self._tags(name, number),
+            born=now,
+            early_at=now + options.get("early_ttl", soft),
+            stale_at=now + soft,
+            expires_at=now + options["ttl"],
+            dead_at=now + options["ttl"] + options.get("grace", 0),
+        )
+        self.pauses.pop(f"{name}:{number}", None)
+        return self.last
+
+    def _tags(self, name: str, number: int) -> frozenset[str]:
+        return frozenset({"all", f"n:{number}", f"f:{name}"})
+
+    @rule(place=places, blocking=st.booleans())
+    def get(self, place: tuple[int, int], blocking: bool) -> None:
+        key = self._key(place)
+        entry = self.kept.get(key)
+        expected = entry.value if entry is not None and self._is_found(entry) else None
+
+        assert self._command("get", key, blocking=blocking) == expected
+        assert self._command("exists", key, blocking=blocking) == (expected is not None)
+
+    def _is_found(self, entry: Kept) -> bool:
+        return self.clock.now() < entry.expires_at
+
+    # -- writing -----------------------------------------------------------------------------
+
+    @rule(
+        place=places,
+        ttl=st.none() | st.integers(2, 8),
+        is_soft=st.booleans(),
+        marks=st.lists(marks, max_size=4, unique=True),
+        blocking=st.booleans(),
+    )
+    def set(
+        self,
+        place: tuple[int, int],
+        ttl: int | None,
+        is_soft: bool,
+        marks: list[int | str],
+        blocking: bool,
+    ) -> None:
+        key, tags = self._key(place), [self._tag(mark) for mark in marks]
+        now, value = self.clock.now(), self.source.next()
+        soft_ttl = 2 if is_soft else None
+
+        assert self._command("set", key, value, ttl, blocking=blocking, tags=tags, soft_ttl=soft_ttl)
+
+        self.last = value
+        ends = now + (FOR_EVER if ttl is None else ttl)
+        stale_at = ends if soft_ttl is None else now + soft_ttl
+        self.kept[key] = Kept(value, frozenset(tags), now, stale_at, stale_at, ends, ends)
+        self.at_least[key] = value
+
+    @rule(
+        some=st.lists(places, min_size=1, max_size=3, unique=True).map(tuple),
+        blocking=st.booleans(),
+    )
+    def delete(self, some: tuple[tuple[int, int], ...], blocking: bool) -> None:
+        keys = [self._key(place) for place in some]
+
+        assert self._command("delete", *keys, blocking=blocking) == self._drop(keys)
+
+    @rule(pattern=patterns, blocking=st.booleans())
+    def delete_match(self, pattern: str, blocking: bool) -> None:
+        some = [key for key in self._all_keys() if fnmatchcase(key, pattern)]
+
+        assert self._command("delete_match", pattern, blocking=blocking) == self._drop(some)
+
+    @rule(some=st.lists(marks, min_size=1, max_size=2), blocking=st.booleans())
+    def delete_tags(self, some: list[int | str], blocking: bool) -> None:
+        tags = [self._tag(mark) for mark in some]
+
+        self._command("delete_tags", *tags, blocking=blocking)
+
+        self._drop([key for key, entry in self.kept.items() if entry.tags & {*tags}])
+
+    @rule(some=st.lists(marks, min_size=1, max_size=2), blocking=st.booleans())
+    def mark_stale(self, some: list[int | str], blocking: bool) -> None:
+        tags = [self._tag(mark) for mark in some]
+
+        self._command("mark_stale", *tags, blocking=blocking)
+
+        for entry in self.kept.values():
+            if entry.tags & {*tags}:
+                entry.early_at = entry.stale_at = entry.born
+
+    @rule(blocking=st.booleans())
+    def clear(self, blocking: bool) -> None:
+        self._command("clear", blocking=blocking)
+
+        self._drop(self._all_keys())
+
+    def _drop(self, some: list[str]) -> int:
+        """Take entries out of the model; return how many of them a command would have found."""
+        for key in some:
+            self.at_least[key] = self.last + 1
+        found = [self.kept.pop(key, None) for key in some]
+        return sum(entry is not None and self._is_found(entry) for entry in found)
+
+    def _all_keys(self) -> list[str]:
+        return [f"{name}:{number}" for name in self.names for number in (0, 1)]
+
+    def _command(self, name: str, *args: Any, blocking: bool, **options: Any) -> Any:
+        if blocking:
+            return getattr(self.cache.blocking, name)(*args, **options)
+        return self.runner.run(getattr(self.cache, name)(*args, **options))
+
+    # -- time --------------------------------------------------------------------------------
+
+    @rule(seconds=st.sampled_from([0.5, 1, 1, 2, 3, 5, 10]))
+    def advance(self, seconds: float) -> None:
         self.clock.advance(seconds)
 
-    # -- reads -------------------------------------------------------------------------------
-
-    @rule(policy=POLICIES, subject=SUBJECTS)
-    def call(self, policy: str, subject: int) -> None:
-        key, now = f"{policy}:{subject}", self.clock.now()
-        known = self.found(key)
-        function = self.functions[policy]
-        is_paused = now < self.paused_until.get(key, now)
-
-        if known is not None and (not known.wants_refresh(now) or is_paused):
-            assert self.run(function(subject)) == known.version
-        elif known is not None and (self.is_down or not known.is_expired(now)):
-            assert self.run(function(subject)) == known.version
-            self.load(key, subject, policy)
-        elif self.is_down:
-            with pytest.raises(SourceDownError):
-                self.run(function(subject))
-            self.load(key, subject, policy)
-        else:
-            assert self.run(function(subject)) == self.versions[subject]
-            self.load(key, subject, policy)
-
-    def found(self, key: str) -> Known | None:
-        known = self.model.get(key)
-        return None if known is None or known.is_dead(self.clock.now()) else known
-
-    def load(self, key: str, subject: int, policy: str) -> None:
-        """The model's load: what the loader did, in front of the caller or behind."""
-        self.expected_loads[key] += 1
-        now = self.clock.now()
-        if not self.is_down:
-            tags = frozenset({f"subject:{subject}", "all"})
-            self.model[key] = Known(self.versions[subject], now, tags, LIVES[policy])
-            self.paused_until.pop(key, None)
-        elif self.found(key) is not None:
-            self.paused_until[key] = now + RETRY_AFTER
-
-    @rule(policy=POLICIES, subject=SUBJECTS)
-    @precondition(lambda self: not self.is_down)
-    def refresh(self, policy: str, subject: int) -> None:
-        key = f"{policy}:{subject}"
-        assert self.run(self.functions[policy].refresh(subject)) == self.versions[subject]
-        self.load(key, subject, policy)
-
-    @rule(policy=POLICIES, subject=SUBJECTS)
-    def peek(self, policy: str, subject: int) -> None:
-        known = self.found(f"{policy}:{subject}")
-        entry = self.run(self.functions[policy].peek(subject))
-        if known is None or known.is_expired(self.clock.now()):
-            assert entry is None
-        else:
-            assert entry.value == known.version
-
-    # -- by hand -----------------------------------------------------------------------------
-
-    @rule(key=HAND_KEYS, tags=st.sets(TAGS, max_size=2), version=st.integers(1, 9))
-    def set(self, key: str, tags: set[str], version: int) -> None:
-        assert self.run(self.cache.set(key, version, ttl=10, tags=tags))
-        self.model[key] = Known(version, self.clock.now(), frozenset(tags), LIVES["plain"])
-
-    @rule(key=HAND_KEYS)
-    def get(self, key: str) -> None:
-        known = self.found(key)
-        expected = None if known is None else known.version
-        assert self.run(self.cache.get(key)) == expected
-        assert self.run(self.cache.exists(key)) == (known is not None)
-
-    @rule(key=HAND_KEYS, tag=TAGS)
-    def set_by_a_stamp_that_an_invalidation_overtook(self, key: str, tag: str) -> None:
-        stamp = self.run(self.cache.stamp())
-        self.delete_tags(tag)
-        assert not self.run(self.cache.set(key, 0, tags=[tag], stamp=stamp))
-
-    # -- invalidations -----------------------------------------------------------------------
-
-    @rule(tag=TAGS)
-    def delete_tags(self, tag: str) -> None:
-        self.run(self.cache.delete_tags(tag))
-        self.forget(lambda key, known: tag in known.tags)
-
-    @rule(tag=TAGS)
-    def mark_stale(self, tag: str) -> None:
-        self.run(self.cache.mark_stale(tag))
-        for known in self.model.values():
-            known.is_marked = known.is_marked or tag in known.tags
-
-    @rule(policy=POLICIES, subject=SUBJECTS)
-    def delete(self, policy: str, subject: int) -> None:
-        key, known = f"{policy}:{subject}", self.found(f"{policy}:{subject}")
-        was_there = known is not None and not known.is_expired(self.clock.now())
-        assert self.run(self.functions[policy].delete(subject)) == was_there
-        self.forget(lambda found, _: found == key)
-
-    @rule(pattern=PATTERNS)
-    def delete_match(self, pattern: str) -> None:
-        self.run(self.cache.delete_match(pattern))
-        self.forget(lambda key, _: fnmatchcase(key, pattern))
-
-    @rule()
-    def clear(self) -> None:
-        self.run(self.cache.clear())
-        self.forget(lambda *_: True)
-
-    def forget(self, is_gone: Any) -> None:
-        self.model = {key: known for key, known in self.model.items() if not is_gone(key, known)}
-
-    # -- always ------------------------------------------------------------------------------
-
     @invariant()
-    def the_loader_ran_as_often_as_the_model_says(self) -> None:
-        assert self.loads == self.expected_loads
+    def nothing_loads_but_calls(self) -> None:
+        assert self.source.loads == self.loads
 
 
-TestCacheIsADictWithTime = CacheAgainstModel.TestCase
-TestCacheIsADictWithTime.settings = settings(max_examples=60, stateful_step_count=40)
+CacheMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=40)
+TestCacheIsADictWithTime = CacheMachine.TestCase

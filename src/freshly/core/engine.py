@@ -62,7 +62,7 @@ class Engine:
         """Return the value of ``call``: cached if it may be served, loaded otherwise."""
         ticket = self._flights.ticket()
         while True:
-            look = await self._look(call)
+            look = await self._look(call.key, call.tags)
             entry = look.entry
             match judge(entry, look.now, paused=self._is_paused(call.key, look.now)):
                 case Verdict.SERVE if entry is not None:
@@ -84,19 +84,19 @@ class Engine:
         """
         ticket = self._flights.ticket()
         while True:
-            look = await self._look(call)
+            look = await self._look(call.key, call.tags)
             answer = await self._ride(call, look, ticket, newer_only=True)
             if answer is not AGAIN:
                 return answer
 
     async def find(self, key: str, tags: Iterable[str] = ()) -> Entry[Any] | None:
         """Return the entry that a command would be served, without loading."""
-        look = await self._store.look(key, tags)
+        look = await self._look(key, tags)
         return look.entry if is_served_to_a_command(look.entry, look.now) else None
 
     async def peek(self, key: str, tags: Iterable[str]) -> Entry[Any] | None:
         """Return what ``find`` does, and hand its tags to the load that this code runs inside."""
-        look = await self._store.look(key, tags)
+        look = await self._look(key, tags)
         if not is_served_to_a_command(look.entry, look.now) or look.entry is None:
             return None
         note_hit(self._store, look.entry, look.now)
@@ -104,7 +104,7 @@ class Engine:
 
     async def get(self, key: str, recipe: Recipe) -> Entry[Any] | None:
         """Return the entry under ``key`` and count the read."""
-        look = await self._store.look(key)
+        look = await self._look(key)
         entry = look.entry
         if entry is None or not is_served_to_a_command(entry, look.now):
             recipe.counts.misses += 1
@@ -121,20 +121,29 @@ class Engine:
         tags: tuple[str, ...],
         stamp: int | None,
     ) -> bool:
-        """Store ``value`` by hand. With a ``stamp`` it is stored unless it was overtaken since."""
-        now = (await self._store.look(key)).now
+        """Store ``value`` by hand; return whether it was stored.
+
+        With a ``stamp`` it is stored unless it was overtaken since.
+        """
+        now = (await self._look(key)).now
         entry = self._entry(key, value, recipe, lifetime, tags, stamp or 0, now, 0.0)
-        stored = await self._store.put(entry, is_stamped=stamp is not None)
-        await self._store.tidy(self._flights.oldest_stamp)
+        try:
+            stored = await self._store.put(entry, is_stamped=stamp is not None)
+            await self._store.tidy(self._flights.oldest_stamp)
+        except StoreError as error:
+            self._emit(StoreFailed("put", key, error))
+            return False
+        if stored:
+            self._pauses.pop(key, None)
         return stored
 
     # -- the steps of a read -----------------------------------------------------------------
 
-    async def _look(self, call: Call) -> Look:
+    async def _look(self, key: str, tags: Iterable[str] = ()) -> Look:
         try:
-            return await self._store.look(call.key, call.tags)
+            return await self._store.look(key, tags)
         except StoreError as error:
-            self._emit(StoreFailed("look", call.key, error))
+            self._emit(StoreFailed("look", key, error))
             return Look(None, None, self._runtime.now(), _always_overtakes)
 
     def _serve(self, call: Call, entry: Entry[Any], now: float) -> Any:
@@ -163,7 +172,7 @@ class Engine:
 
     async def _stand_in(self, flight: Flight, call: Call, *, is_pilot: bool) -> Any:
         """Answer a failed load with the expired value, unless it was invalidated meanwhile."""
-        look = await self._look(call)
+        look = await self._look(call.key, call.tags)
         if look.entry is None or judge(look.entry, look.now) is Verdict.LOAD:
             flight.raise_error()
         assert look.entry is not None
