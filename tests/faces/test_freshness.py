@@ -1340,3 +1340,31 @@ class TestBlocking:
 
         assert seen == ["acme", "acme"]
         cache.blocking.close()
+
+
+async def test_a_value_set_by_hand_ends_the_pause_after_a_failed_load() -> None:
+    """The pause spares a source that fails; a new value has nothing to do with that failure."""
+    clock = ManualClock()
+    cache = Cache(clock=clock)
+    step = Stepper()
+    loads: list[int] = []
+
+    @cache.soft(ttl="2h", soft_ttl="1m", key="rate", retry_after="1h")
+    async def get_rate() -> int:
+        loads.append(1)
+        if len(loads) == 2:
+            raise ConnectionError
+        return len(loads)
+
+    await get_rate()
+    clock.advance("1m")
+    await get_rate()
+    await step.settle()
+    assert len(loads) == 2
+
+    await cache.set("rate", 100, ttl="2h", soft_ttl="1m")
+    clock.advance("1m")
+
+    assert await get_rate() == 100
+    await step.settle()
+    assert await get_rate() == 3
