@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from .core.engine import Engine
 from .core.events import Event, Invalidated, MarkedStale
 from .core.flight import Flights
+from .core.pauses import Pauses
 from .core.ports import Clock
 from .core.stamp import LogicalClock
 from .core.token import Stamp, Token
@@ -33,7 +34,7 @@ class Parts:
         self.clock = clock
         self.flights = Flights()
         self._emit = emit
-        pauses: dict[str, float] = {}
+        pauses = Pauses()
         self._tasks = AsyncioRuntime(clock, dice, self.flights, max_refreshes)
         self._threads = ThreadRuntime(clock, dice, self.flights, max_refreshes)
         self.engine = Engine(store, self._tasks, self.flights, pauses, emit)

@@ -17,10 +17,12 @@ from typing import Any, Final
 
 from ..errors import DeadlockError, StoreError
 from .entry import Entry
-from .events import Event, Loaded, LoadFailed, ServedExpired, StoreFailed
+from .events import Event, ServedExpired, StoreFailed
 from .flight import Flight, Flights
 from .lifetime import Lifetime
-from .load import Load, current_load, note_hit, running_load
+from .load import note_hit, running_load
+from .pauses import Pauses
+from .pilot import Pilot
 from .ports import Look, Runtime, Store
 from .recipe import Call, Recipe
 from .verdict import Verdict, is_served_to_a_command, judge
@@ -31,10 +33,6 @@ class _Again(Enum):
 
 
 AGAIN: Final = _Again.AGAIN
-
-# Pauses are few: one for each key whose load failed a moment ago. Past this many, those that are
-# over are dropped.
-MANY_PAUSES = 1_000
 
 
 class Engine:
@@ -49,7 +47,7 @@ class Engine:
         store: Store,
         runtime: Runtime,
         flights: Flights,
-        pauses: dict[str, float],
+        pauses: Pauses,
         emit: Callable[[Event], None],
     ) -> None:
         self._store = store
@@ -57,6 +55,7 @@ class Engine:
         self._flights = flights
         self._pauses = pauses
         self._emit = emit
+        self._pilot = Pilot(store, runtime, flights, pauses, emit)
 
     async def read(self, call: Call) -> Any:
         """Return the value of ``call``: cached if it may be served, loaded otherwise."""
@@ -64,7 +63,7 @@ class Engine:
         while True:
             look = await self._look(call.key, call.tags)
             entry = look.entry
-            match judge(entry, look.now, paused=self._is_paused(call.key, look.now)):
+            match judge(entry, look.now, paused=self._pauses.is_on(call.key, look.now)):
                 case Verdict.SERVE if entry is not None:
                     return self._serve(call, entry, look.now)
                 case Verdict.SERVE_AND_REFRESH if entry is not None:
@@ -126,7 +125,7 @@ class Engine:
         With a ``stamp`` it is stored unless it was overtaken since.
         """
         now = (await self._look(key)).now
-        entry = self._entry(key, value, recipe, lifetime, tags, stamp or 0, now, 0.0)
+        entry = self._pilot.entry(key, value, recipe, lifetime, tags, stamp or 0, now, 0.0)
         try:
             stored = await self._store.put(entry, is_stamped=stamp is not None)
             await self._store.tidy(self._flights.oldest_stamp)
@@ -134,7 +133,7 @@ class Engine:
             self._emit(StoreFailed("put", key, error))
             return False
         if stored:
-            self._pauses.pop(key, None)
+            self._pauses.end(key)
         return stored
 
     # -- the steps of a read -----------------------------------------------------------------
@@ -167,7 +166,7 @@ class Engine:
         flight = self._flights.board_behind(call.key, look.stamp, may_join)
         if flight is None:
             return
-        if not self._runtime.spawn(flight, lambda: self._fly(flight, call, look)):
+        if not self._runtime.spawn(flight, lambda: self._pilot.fly(flight, call, look)):
             self._flights.abandon(flight)
 
     async def _stand_in(self, flight: Flight, call: Call, *, is_pilot: bool) -> Any:
@@ -246,7 +245,7 @@ class Engine:
 
     async def _launch(self, flight: Flight, call: Call, look: Look) -> None:
         try:
-            await self._runtime.launch(flight, lambda: self._fly(flight, call, look))
+            await self._runtime.launch(flight, lambda: self._pilot.fly(flight, call, look))
         except BaseException:
             # It did not take off: a loop that is closing takes no tasks.
             self._flights.abandon(flight)
@@ -291,122 +290,6 @@ class Engine:
             and flight.stamp is not None
             and await self._store.overtaken(flight.stamp, later)
         )
-
-    # -- flying ------------------------------------------------------------------------------
-
-    async def _fly(self, flight: Flight, call: Call, look: Look) -> None:
-        """Run the loader and store its value. Ends the flight, whatever happens."""
-        parent = None if flight.is_background else current_load.get()
-        load = Load(self._store, flight, parent)
-        token = current_load.set(load)
-        counts, began = call.recipe.counts, self._runtime.now()
-        counts.loads += 1
-        event: Event
-        try:
-            flight.value = await self._run_loader(flight, call)
-            seconds = self._runtime.now() - began
-            stored = await self._land(flight, call, look, load, seconds)
-            self._pauses.pop(call.key, None)
-            event = Loaded(call.key, counts.name, seconds, stored, flight.is_background)
-        except Exception as error:
-            flight.fail(error)
-            event = self._failed(flight, call, look, self._runtime.now() - began, error)
-        except BaseException as error:
-            flight.interruption = error
-            flight.is_abandoned = True
-            raise
-        finally:
-            load.is_over = True
-            current_load.reset(token)
-            self._flights.end(flight)
-        # After the end: who hears of it finds the flight over.
-        self._emit(event)
-
-    async def _run_loader(self, flight: Flight, call: Call) -> Any:
-        flight.ticket = self._flights.ticket()
-        try:
-            return await call.loader()
-        except DeadlockError:
-            # A mistake in the code, which an older value must not hide.
-            raise
-        except Exception:
-            flight.loader_failed = True
-            raise
-
-    async def _land(self, flight: Flight, call: Call, look: Look, load: Load, seconds: float) -> bool:
-        recipe, value, arguments = call.recipe, flight.value, call.arguments
-        found = recipe.result_tags(arguments, value)
-        flight.tags = tuple(dict.fromkeys((*call.tags, *found, *load.tags)))
-        flight.made_from_stale = load.made_from_stale
-        if flight.stamp is None or not recipe.is_kept(arguments, value):
-            return False
-        kept = value if recipe.copy is None else recipe.copy(value)
-        lifetime = recipe.lifetime(arguments, value)
-        entry = self._entry(
-            call.key, kept, recipe, lifetime, flight.tags, flight.stamp, look.now, seconds
-        )
-        if flight.made_from_stale:
-            entry.mark_stale()
-        return await self._store_landed(flight, call, entry)
-
-    async def _store_landed(self, flight: Flight, call: Call, entry: Entry[Any]) -> bool:
-        try:
-            stored = await self._store.land(entry, lambda: flight.is_superseded)
-        except StoreError as error:
-            self._emit(StoreFailed("land", call.key, error))
-            return False
-        if not stored:
-            call.recipe.counts.overtaken += 1
-        elif call.rows is not None:
-            self._store.bind(entry, call.rows, call.row)
-        return stored
-
-    def _entry(
-        self,
-        key: str,
-        value: Any,
-        recipe: Recipe,
-        lifetime: Lifetime,
-        tags: tuple[str, ...],
-        stamp: int,
-        born: float,
-        load_seconds: float,
-    ) -> Entry[Any]:
-        instants = lifetime.instants(
-            born,
-            load_seconds=load_seconds,
-            dice=self._runtime.dice(),
-            longest=self._store.max_ttl,
-        )
-        return Entry(
-            key,
-            value,
-            instants=instants,
-            tags=tags,
-            stamp=stamp,
-            counts=recipe.counts,
-            load_seconds=load_seconds,
-        )
-
-    # -- failing -----------------------------------------------------------------------------
-
-    def _failed(
-        self, flight: Flight, call: Call, look: Look, seconds: float, error: Exception
-    ) -> LoadFailed:
-        call.recipe.counts.load_errors += 1
-        if look.entry is not None:
-            if len(self._pauses) >= MANY_PAUSES:
-                self._drop_old_pauses(look.now)
-            self._pauses[call.key] = look.now + seconds + call.recipe.retry_after
-        name = call.recipe.counts.name
-        return LoadFailed(call.key, name, seconds, error, flight.is_background)
-
-    def _is_paused(self, key: str, now: float) -> bool:
-        return bool(self._pauses) and now < self._pauses.get(key, now)
-
-    def _drop_old_pauses(self, now: float) -> None:
-        for key in [key for key, until in self._pauses.items() if until <= now]:
-            self._pauses.pop(key, None)
 
 
 def _always_overtakes(stamp: int, tags: Iterable[str], key: str | None) -> bool:

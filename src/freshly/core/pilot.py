@@ -1,0 +1,142 @@
+"""The pilot of a flight: it runs the loader, makes an entry of the value, and lands it.
+
+Nothing here asks whether a value may be served; that is the engine's. What a pilot sees to is that
+the flight ends whatever happens, and that its outcome says which: a value, the loader's error, or
+an interruption, which says nothing about the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import DeadlockError, StoreError
+from .entry import Entry
+from .events import Event, Loaded, LoadFailed, StoreFailed
+from .flight import Flight, Flights
+from .lifetime import Lifetime
+from .load import Load, current_load
+from .pauses import Pauses
+from .ports import Look, Runtime, Store
+from .recipe import Call, Recipe
+
+
+class Pilot:
+    def __init__(
+        self,
+        store: Store,
+        runtime: Runtime,
+        flights: Flights,
+        pauses: Pauses,
+        emit: Callable[[Event], None],
+    ) -> None:
+        self._store = store
+        self._runtime = runtime
+        self._flights = flights
+        self._pauses = pauses
+        self._emit = emit
+
+    async def fly(self, flight: Flight, call: Call, look: Look) -> None:
+        """Run the loader and store its value. Ends the flight, whatever happens."""
+        parent = None if flight.is_background else current_load.get()
+        load = Load(self._store, flight, parent)
+        token = current_load.set(load)
+        counts, began = call.recipe.counts, self._runtime.now()
+        counts.loads += 1
+        event: Event
+        try:
+            flight.value = await self._run_loader(flight, call)
+            seconds = self._runtime.now() - began
+            stored = await self._land(flight, call, look, load, seconds)
+            self._pauses.end(call.key)
+            event = Loaded(call.key, counts.name, seconds, stored, flight.is_background)
+        except Exception as error:
+            flight.fail(error)
+            event = self._failed(flight, call, look, self._runtime.now() - began, error)
+        except BaseException as error:
+            flight.interruption = error
+            flight.is_abandoned = True
+            raise
+        finally:
+            load.is_over = True
+            current_load.reset(token)
+            self._flights.end(flight)
+        # After the end: who hears of it finds the flight over.
+        self._emit(event)
+
+    async def _run_loader(self, flight: Flight, call: Call) -> Any:
+        flight.ticket = self._flights.ticket()
+        try:
+            return await call.loader()
+        except DeadlockError:
+            # A mistake in the code, which an older value must not hide.
+            raise
+        except Exception:
+            flight.loader_failed = True
+            raise
+
+    async def _land(self, flight: Flight, call: Call, look: Look, load: Load, seconds: float) -> bool:
+        recipe, value, arguments = call.recipe, flight.value, call.arguments
+        found = recipe.result_tags(arguments, value)
+        flight.tags = tuple(dict.fromkeys((*call.tags, *found, *load.tags)))
+        flight.made_from_stale = load.made_from_stale
+        if flight.stamp is None or not recipe.is_kept(arguments, value):
+            return False
+        kept = value if recipe.copy is None else recipe.copy(value)
+        lifetime = recipe.lifetime(arguments, value)
+        entry = self.entry(
+            call.key, kept, recipe, lifetime, flight.tags, flight.stamp, look.now, seconds
+        )
+        if flight.made_from_stale:
+            entry.mark_stale()
+        return await self._store_landed(flight, call, entry)
+
+    async def _store_landed(self, flight: Flight, call: Call, entry: Entry[Any]) -> bool:
+        try:
+            stored = await self._store.land(entry, lambda: flight.is_superseded)
+        except StoreError as error:
+            self._emit(StoreFailed("land", call.key, error))
+            return False
+        if not stored:
+            call.recipe.counts.overtaken += 1
+        elif call.rows is not None:
+            self._store.bind(entry, call.rows, call.row)
+        return stored
+
+    def entry(
+        self,
+        key: str,
+        value: Any,
+        recipe: Recipe,
+        lifetime: Lifetime,
+        tags: tuple[str, ...],
+        stamp: int,
+        born: float,
+        load_seconds: float,
+    ) -> Entry[Any]:
+        """Return a new entry: the lifetime becomes instants, chance included."""
+        instants = lifetime.instants(
+            born,
+            load_seconds=load_seconds,
+            dice=self._runtime.dice(),
+            longest=self._store.max_ttl,
+        )
+        return Entry(
+            key,
+            value,
+            instants=instants,
+            tags=tags,
+            stamp=stamp,
+            counts=recipe.counts,
+            load_seconds=load_seconds,
+        )
+
+    def _failed(
+        self, flight: Flight, call: Call, look: Look, seconds: float, error: Exception
+    ) -> LoadFailed:
+        call.recipe.counts.load_errors += 1
+        if look.entry is not None:
+            until = look.now + seconds + call.recipe.retry_after
+            self._pauses.begin(call.key, look.now, until)
+        name = call.recipe.counts.name
+        return LoadFailed(call.key, name, seconds, error, flight.is_background)
