@@ -13,8 +13,6 @@ from typing import Any
 
 from ..errors import ConfigurationError, did_you_mean
 
-_BY_POSITION = (Parameter.POSITIONAL_ONLY, Parameter.VAR_POSITIONAL)
-
 
 class ByName:
     """``function`` bound to the names of a call's arguments, and to ``result``."""
@@ -37,13 +35,20 @@ class ByName:
 
 
 def _parameters(function: Callable[..., Any], option: str) -> Iterable[Parameter]:
+    """Return the parameters of ``function``; it has to have names for them that a call may use.
+
+    Most builtin types have none, in some versions of Python not even a signature.
+    """
     try:
-        return signature(function).parameters.values()
+        parameters = signature(function).parameters.values()
     except ValueError:
+        parameters = None
+    if parameters is None or any(p.kind is Parameter.POSITIONAL_ONLY for p in parameters):
         raise ConfigurationError(
-            f"{option}={function!r} does not say what it wants to be called with: write a function "
-            f"that does, such as lambda result: ..."
-        ) from None
+            f"{option}={function!r} does not say by name what it wants to be called with: write a "
+            f"function that does, such as lambda result: ..."
+        )
+    return parameters
 
 
 def _wanted(
@@ -54,9 +59,11 @@ def _wanted(
     for parameter in _parameters(function, option):
         if parameter.kind is Parameter.VAR_KEYWORD:
             return None
-        if parameter.name in allowed and parameter.kind not in _BY_POSITION:
+        if parameter.kind is Parameter.VAR_POSITIONAL:
+            continue
+        if parameter.name in allowed:
             wanted.append(parameter.name)
-        elif parameter.default is Parameter.empty and parameter.kind is not Parameter.VAR_POSITIONAL:
+        elif parameter.default is Parameter.empty:
             raise ConfigurationError(
                 f"{option}={function!r} asks for {parameter.name!r}, which is no argument of the "
                 f"cached function{did_you_mean(parameter.name, allowed)}; it may ask by name for "
