@@ -52,7 +52,7 @@ class Cached:
         self._instances: dict[int, Rows] = {}
         self._strangers = 0
         self._met_again = False
-        self._rows = Rows()
+        self._rows: Rows
         self._parts: Parts
         self._plan = Plan(
             is_async=is_async,
@@ -70,7 +70,7 @@ class Cached:
     def wire(self, parts: Parts) -> None:
         """Put ``parts`` behind the function: from now on it reads and writes there."""
         self._parts = parts
-        self._rows, self._instances = Rows(), {}
+        self._rows, self._instances = Rows(parts.store), {}
         slow = self._read if self._plan.is_async else self._read_blocking
         ours = {
             "rows": self._rows,
@@ -160,7 +160,7 @@ class Cached:
     def _meet(self, receiver: object) -> Rows:
         """Make the rows of an object that was not seen before. They die with it."""
         number = id(receiver)
-        rows = self._instances[number] = Rows()
+        rows = self._instances[number] = Rows(self._parts.store)
         IDENTITIES.on_death(receiver, partial(self._part, number))
         self._strangers += 1
         if self._strangers == STRANGERS and not self._was_hit():

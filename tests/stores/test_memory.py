@@ -18,6 +18,9 @@ from typing import Any
 import pytest
 
 from freshly import Cache
+from freshly.core.counts import Counts
+from freshly.core.entry import Entry
+from freshly.core.rows import Rows
 from freshly.core.stamp import LogicalClock
 from freshly.runtime.threads import finish
 from freshly.stores import memory
@@ -409,3 +412,30 @@ class TestMarks:
                     commands.delete_tags(f"nobody's:{turn}")
 
         assert stored > 0
+
+
+async def test_an_entry_never_gets_into_the_rows_of_another_store() -> None:
+    """A call that began before ``setup`` may end with rows that belong to the store after it:
+
+    1. a thread takes the engine of the former store;
+    2. another calls ``setup``, and the function gets new rows;
+    3. the first makes its call, with those, and the former store's entry would stand in them.
+    """
+    former, later = MemoryStore(ManualClock()), MemoryStore(ManualClock())
+    entry = Entry(
+        "key",
+        "value",
+        instants=(0.0, 10.0, 10.0, 10.0, 10.0),
+        tags=(),
+        stamp=former.logical.reading,
+        counts=Counts("get"),
+    )
+    await former.land(entry, lambda: False)
+    rows = Rows(later)
+
+    former.bind(entry, rows, 1)
+    assert dict(rows) == {}
+
+    mine = Rows(former)
+    former.bind(entry, mine, 1)
+    assert mine.get(1) is entry

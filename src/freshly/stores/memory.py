@@ -110,7 +110,7 @@ class MemoryStore:
         if entry.rows is rows and entry.row == row:
             return
         with self._lock:
-            if self._is_living(entry):
+            if self._is_living(entry) and rows.owner is self:
                 rows.bind(row, entry)
                 self._rows.add(rows)
 
