@@ -130,7 +130,20 @@ class TestEnding:
         flight, _ = flights.board("k", 1, anybody)
         flights.end(flight)
 
-        assert not flights.call_at_end(flight, lambda: None)
+        assert flights.call_at_end(flight, lambda: None) is None
+
+    def test_who_has_taken_its_waker_back_is_not_woken(self, flights: Flights) -> None:
+        woken: list[str] = []
+        flight, _ = flights.board("k", 1, anybody)
+        take_back = flights.call_at_end(flight, lambda: woken.append("one"))
+        flights.call_at_end(flight, lambda: woken.append("other"))
+
+        assert take_back is not None
+        take_back()
+        flights.end(flight)
+        take_back()
+
+        assert woken == ["other"]
 
     def test_it_counts_each_load_once(self, flights: Flights) -> None:
         one, _ = flights.board("k", 1, anybody)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import Enum
+from functools import partial
 from typing import Any, Final
 
 from ..errors import DeadlockError, StoreError
@@ -239,7 +240,7 @@ class Engine:
                     f"a blocking call for {call.key!r} on the thread of the event loop that is "
                     f"loading it would stop that load: await it there, or call it in another thread"
                 )
-            await self._runtime.wait(flight)
+            await self._runtime.wait(partial(self._flights.call_at_end, flight))
         finally:
             self._flights.end_waiting(load, flight)
 

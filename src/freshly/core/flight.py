@@ -73,7 +73,8 @@ class Flight:
         self._traceback: TracebackType | None = None
         # The flights that the loader of this one waits for: see Flights.waiting.
         self.waits_for: list[Flight] = []
-        self._wakers: list[Callable[[], None]] = []
+        # In the order of their coming. A dict, since who waits no longer takes its own out.
+        self._wakers: dict[Callable[[], None], None] = {}
         # The runtime that flies it says how to end it, whether it can still end by itself, and
         # which thread must not be stopped while it flies.
         self.cancel: Callable[[], None] | None = None
@@ -180,7 +181,7 @@ class Flights:
             self._remove(flight)
             self._flying.discard(flight)
             self.loads -= 1
-            wakers, flight._wakers = flight._wakers, []
+            wakers, flight._wakers = flight._wakers, {}
         for wake in wakers:
             wake()
 
@@ -194,13 +195,21 @@ class Flights:
         if self._by_key.get(flight.key) is flight:
             del self._by_key[flight.key]
 
-    def call_at_end(self, flight: Flight, wake: Callable[[], None]) -> bool:
-        """Have ``wake`` called once when ``flight`` ends; return False if it has ended."""
+    def call_at_end(self, flight: Flight, wake: Callable[[], None]) -> Callable[[], None] | None:
+        """Have ``wake`` called once when ``flight`` ends; return what takes that back.
+
+        Return ``None`` if it has ended.
+        """
         with self._lock:
             if flight.has_ended:
-                return False
-            flight._wakers.append(wake)
-            return True
+                return None
+            flight._wakers[wake] = None
+
+        def take_back() -> None:
+            with self._lock:
+                flight._wakers.pop(wake, None)
+
+        return take_back
 
     def oldest_stamp(self) -> int | None:
         """Return the earliest stamp of a load that runs, or ``None``."""

@@ -7,7 +7,7 @@ awaitable of a runtime or a store ends without suspending, and the call is stepp
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from .entry import Entry
 from .flight import Flight
@@ -99,10 +99,41 @@ class Store(Protocol):
 
 
 class Clock(Protocol):
-    """Seconds that only grow."""
+    """Seconds that only grow.
+
+    A clock may offer two things more, which are asked for where they are needed: the time of the
+    wall (``WallClock``), and alarms (``AlarmClock``). Without alarms a wait has a real timer.
+    """
 
     def now(self) -> float: ...
 
+
+@runtime_checkable
+class WallClock(Clock, Protocol):
+    """A clock that also tells the time of day. That may be set, so nothing is measured with it."""
+
+    def wall(self) -> float:
+        """Return seconds since the epoch: 1 January 1970, 0:00 UTC."""
+        ...
+
+
+@runtime_checkable
+class AlarmClock(Clock, Protocol):
+    """A clock that also rings: a wait for an instant on it takes no other time than its own."""
+
+    def call_at(self, instant: float, ring: Callable[[], None]) -> Callable[[], None]:
+        """Have ``ring`` called once, when the clock comes to ``instant``; return what cancels that.
+
+        If it is there already, ``ring`` is called at once.
+        """
+        ...
+
+
+Waker = Callable[[], None]
+
+# Have a waker called once, when the thing that is waited for has happened, on any thread; return
+# what takes that back. Return None if it has happened already: then the waker is not called.
+Subscribe = Callable[[Waker], Callable[[], None] | None]
 
 Job = Callable[[], Coroutine[Any, Any, None]]
 
@@ -133,8 +164,12 @@ class Runtime(Protocol):
         """Return whether this caller may wait for ``flight`` without stopping it."""
         ...
 
-    async def wait(self, flight: Flight) -> None:
-        """Return when ``flight`` has ended."""
+    async def wait(self, subscribe: Subscribe, until: float | None = None) -> bool:
+        """Wait until what ``subscribe`` tells of has happened, or ``until``; return whether it has.
+
+        ``until`` is an instant on the clock of ``now``, ``None`` waits as long as it takes.
+        However the wait ends, nothing of it stays behind: no waker, no alarm.
+        """
         ...
 
 

@@ -11,7 +11,7 @@ from threading import get_ident
 
 from ..core.flight import Flight, Flights
 from ..core.load import current_load
-from ..core.ports import Clock, Job
+from ..core.ports import AlarmClock, Clock, Job, Subscribe
 
 
 class AsyncioRuntime:
@@ -77,23 +77,25 @@ class AsyncioRuntime:
     def can_wait(self, flight: Flight) -> bool:
         return True
 
-    async def wait(self, flight: Flight) -> None:
+    async def wait(self, subscribe: Subscribe, until: float | None = None) -> bool:
         loop = asyncio.get_running_loop()
-        thread = get_ident()
-        landed: asyncio.Future[None] = loop.create_future()
+        over: asyncio.Future[bool] = loop.create_future()
+        forget = subscribe(_settler(over, True))
+        if forget is None:
+            return True
+        silence = None if until is None else self._alarm(until, _settler(over, False))
+        try:
+            return await over
+        finally:
+            forget()
+            if silence is not None:
+                silence()
 
-        def settle() -> None:
-            if not landed.done():
-                landed.set_result(None)
-
-        def wake() -> None:
-            if get_ident() == thread:
-                settle()
-            else:
-                _call_in(loop, settle)
-
-        if self._flights.call_at_end(flight, wake):
-            await landed
+    def _alarm(self, instant: float, ring: Callable[[], None]) -> Callable[[], object]:
+        if isinstance(self._clock, AlarmClock):
+            return self._clock.call_at(instant, ring)
+        seconds = instant - self._clock.now()
+        return asyncio.get_running_loop().call_later(seconds, ring).cancel
 
     async def wait_for_threads(self, jobs: Sequence[Future[None]], drain: float) -> None:
         """Wait up to ``drain`` seconds for ``jobs``, without stopping the loop."""
@@ -136,6 +138,23 @@ class AsyncioRuntime:
         flight.ended_by_close = True
         if flight.cancel is not None:
             flight.cancel()
+
+
+def _settler(future: asyncio.Future[bool], outcome: bool) -> Callable[[], None]:
+    """Return what ends the wait for ``future``, from whatever thread it is called."""
+    loop, thread = future.get_loop(), get_ident()
+
+    def settle() -> None:
+        if not future.done():
+            future.set_result(outcome)
+
+    def wake() -> None:
+        if get_ident() == thread:
+            settle()
+        else:
+            _call_in(loop, settle)
+
+    return wake
 
 
 def _call_in(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:

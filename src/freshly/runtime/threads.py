@@ -10,12 +10,13 @@ import contextvars
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for_all
+from functools import partial
 from threading import Event, Lock, get_ident
 from typing import Any, TypeVar
 
 from ..core.flight import Flight, Flights
 from ..core.load import current_load
-from ..core.ports import Clock, Job
+from ..core.ports import AlarmClock, Clock, Job, Subscribe
 
 T = TypeVar("T")
 
@@ -86,10 +87,35 @@ class ThreadRuntime:
         # The thread runs the loop that flies it; waiting would stop the loop.
         return flight.thread != get_ident()
 
-    async def wait(self, flight: Flight) -> None:
-        landed = Event()
-        if self._flights.call_at_end(flight, landed.set):
-            landed.wait()
+    async def wait(self, subscribe: Subscribe, until: float | None = None) -> bool:
+        # The first to come says how the wait ended; who comes later finds it said.
+        outcomes: list[bool] = []
+        over = Event()
+
+        def end(outcome: bool) -> None:
+            outcomes.append(outcome)
+            over.set()
+
+        forget = subscribe(partial(end, True))
+        if forget is None:
+            return True
+        try:
+            self._wait_for(over, until, partial(end, False))
+        finally:
+            forget()
+        return outcomes[0]
+
+    def _wait_for(self, over: Event, until: float | None, ring: Callable[[], None]) -> None:
+        if until is None:
+            over.wait()
+        elif isinstance(self._clock, AlarmClock):
+            silence = self._clock.call_at(until, ring)
+            try:
+                over.wait()
+            finally:
+                silence()
+        elif not over.wait(max(0.0, until - self._clock.now())):
+            ring()
 
     def close(self, drain: float) -> None:
         """End the pool: refreshes not yet begun are dropped, running ones get ``drain`` seconds.

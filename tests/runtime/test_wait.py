@@ -1,0 +1,219 @@
+"""Waiting with a deadline: until something has happened or the clock has come to an instant.
+
+One rule, two colours. On a clock that rings no wait takes real time; the tests of a clock that does
+not are marked, and their deadlines are some thousandths of a second away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from freshly.core.flight import Flights
+from freshly.core.ports import Clock, Waker
+from freshly.runtime.aio import AsyncioRuntime
+from freshly.runtime.threads import ThreadRuntime, finish
+from freshly.testing import ManualClock, Stepper, ThreadStepper
+
+LIMIT_SECONDS = 20.0
+
+
+class Bell:
+    """Something to wait for."""
+
+    def __init__(self) -> None:
+        self.has_rung = False
+        self.wakers: list[Waker] = []
+
+    def subscribe(self, wake: Waker) -> Callable[[], None] | None:
+        if self.has_rung:
+            return None
+        self.wakers.append(wake)
+        return lambda: self.wakers.remove(wake)
+
+    def ring(self) -> None:
+        for wake in self.wakers:
+            wake()
+
+
+class RealClock:
+    """A user's clock: seconds, and nothing else."""
+
+    def now(self) -> float:
+        return monotonic()
+
+
+def on_asyncio(clock: Clock) -> AsyncioRuntime:
+    return AsyncioRuntime(clock, lambda: 0.0, Flights(), 1)
+
+
+def on_threads(clock: Clock) -> ThreadRuntime:
+    return ThreadRuntime(clock, lambda: 0.0, Flights(), 1)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def bell() -> Bell:
+    return Bell()
+
+
+class TestATask:
+    @pytest.mark.parametrize("until", [None, 5.0])
+    async def test_that_is_woken_before_the_instant_says_so_and_leaves_nothing_behind(
+        self, clock: ManualClock, bell: Bell, until: float | None
+    ) -> None:
+        step = Stepper()
+        waiter = step.start(on_asyncio(clock).wait(bell.subscribe, until))
+        await step.settle()
+
+        bell.ring()
+
+        assert await waiter is True
+        assert (bell.wakers, clock.alarms) == ([], 0)
+
+    async def test_that_is_not_woken_goes_on_at_the_instant_and_leaves_nothing_behind(
+        self, clock: ManualClock, bell: Bell
+    ) -> None:
+        step = Stepper()
+        waiter = step.start(on_asyncio(clock).wait(bell.subscribe, 5.0))
+        await step.settle()
+        clock.advance(4.9)
+        await step.settle()
+        assert not waiter.done()
+
+        clock.advance(0.1)
+
+        assert await waiter is False
+        assert (bell.wakers, clock.alarms) == ([], 0)
+
+    async def test_does_not_wait_for_what_has_happened(self, clock: ManualClock, bell: Bell) -> None:
+        bell.has_rung = True
+
+        assert await on_asyncio(clock).wait(bell.subscribe, 5.0) is True
+        assert clock.alarms == 0
+
+    async def test_does_not_wait_for_an_instant_that_has_come(
+        self, clock: ManualClock, bell: Bell
+    ) -> None:
+        clock.advance(5.0)
+
+        assert await on_asyncio(clock).wait(bell.subscribe, 5.0) is False
+        assert bell.wakers == []
+
+    async def test_woken_and_rung_at_once_keeps_the_first_answer(
+        self, clock: ManualClock, bell: Bell
+    ) -> None:
+        step = Stepper()
+        waiter = step.start(on_asyncio(clock).wait(bell.subscribe, 5.0))
+        await step.settle()
+
+        bell.ring()
+        clock.advance(5.0)
+
+        assert await waiter is True
+
+    async def test_that_is_cancelled_leaves_nothing_behind(
+        self, clock: ManualClock, bell: Bell
+    ) -> None:
+        step = Stepper()
+        waiter = step.start(on_asyncio(clock).wait(bell.subscribe, 5.0))
+        await step.settle()
+
+        waiter.cancel()
+        await asyncio.gather(waiter, return_exceptions=True)
+
+        assert (bell.wakers, clock.alarms) == ([], 0)
+
+    @pytest.mark.parametrize("by", ["the bell", "the clock"])
+    async def test_may_be_woken_from_another_thread(
+        self, clock: ManualClock, bell: Bell, by: str
+    ) -> None:
+        step = Stepper()
+        waiter = step.start(on_asyncio(clock).wait(bell.subscribe, 5.0))
+        await step.settle()
+
+        await asyncio.to_thread(bell.ring if by == "the bell" else lambda: clock.advance(5.0))
+
+        assert await asyncio.wait_for(waiter, LIMIT_SECONDS) is (by == "the bell")
+
+    @pytest.mark.real_time
+    async def test_with_a_clock_that_does_not_ring_has_a_timer(self, bell: Bell) -> None:
+        clock = RealClock()
+
+        assert await on_asyncio(clock).wait(bell.subscribe, clock.now() + 0.005) is False
+        assert await on_asyncio(clock).wait(bell.subscribe, clock.now() - 1.0) is False
+        assert bell.wakers == []
+
+
+class TestAThread:
+    def wait(self, runtime: ThreadRuntime, bell: Bell, until: float | None) -> bool:
+        return finish(runtime.wait(bell.subscribe, until))
+
+    def begin(self, step: ThreadStepper, *args: Any) -> Any:
+        """Begin to wait in a thread, and return when it does."""
+        bell: Bell = args[1]
+        subscribe = bell.subscribe
+
+        def subscribed(wake: Waker) -> Callable[[], None] | None:
+            forget = subscribe(wake)
+            step.stop("subscribed")
+            return forget
+
+        bell.subscribe = subscribed  # type: ignore[method-assign]
+        waiter = step.start(self.wait, *args)
+        step.reached("subscribed")
+        step.go("subscribed")
+        return waiter
+
+    @pytest.mark.parametrize("until", [None, 5.0])
+    def test_that_is_woken_before_the_instant_says_so_and_leaves_nothing_behind(
+        self, clock: ManualClock, bell: Bell, until: float | None
+    ) -> None:
+        with ThreadStepper() as step:
+            waiter = self.begin(step, on_threads(clock), bell, until)
+
+            bell.ring()
+
+            assert waiter.result(LIMIT_SECONDS) is True
+        assert (bell.wakers, clock.alarms) == ([], 0)
+
+    def test_that_is_not_woken_goes_on_at_the_instant_and_leaves_nothing_behind(
+        self, clock: ManualClock, bell: Bell
+    ) -> None:
+        with ThreadStepper() as step:
+            waiter = self.begin(step, on_threads(clock), bell, 5.0)
+            clock.advance(4.9)
+            assert not waiter.done()
+
+            clock.advance(0.1)
+
+            assert waiter.result(LIMIT_SECONDS) is False
+        assert (bell.wakers, clock.alarms) == ([], 0)
+
+    def test_does_not_wait_for_what_has_happened(self, clock: ManualClock, bell: Bell) -> None:
+        bell.has_rung = True
+
+        assert self.wait(on_threads(clock), bell, 5.0) is True
+        assert clock.alarms == 0
+
+    def test_does_not_wait_for_an_instant_that_has_come(self, clock: ManualClock, bell: Bell) -> None:
+        clock.advance(5.0)
+
+        assert self.wait(on_threads(clock), bell, 5.0) is False
+        assert bell.wakers == []
+
+    @pytest.mark.real_time
+    def test_with_a_clock_that_does_not_ring_has_a_timer(self, bell: Bell) -> None:
+        clock = RealClock()
+
+        assert self.wait(on_threads(clock), bell, clock.now() + 0.005) is False
+        assert self.wait(on_threads(clock), bell, clock.now() - 1.0) is False
+        assert bell.wakers == []
