@@ -1,0 +1,423 @@
+"""The memory store keeps the contract that all stores keep, and a store with a fault does not.
+
+A contract that cannot fail would be worth nothing. So each fault here is one that a store might
+really have, in an otherwise right one, and names the story that has to find it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import unicodedata
+import unittest
+from collections.abc import Callable, Iterable
+from fnmatch import fnmatch
+from threading import Event, Lock
+from typing import Any
+
+import pytest
+
+from freshly.core.entry import Entry
+from freshly.core.ports import Look, Store
+from freshly.runtime.clock import SystemClock
+from freshly.stores.memory import MemoryStore
+from freshly.testing import ManualClock, SharedStoreContract, StoreContract
+
+
+class TestMemory(StoreContract):
+    async def open_store(self, namespace: str) -> Store:
+        self.clock = ManualClock()
+        return MemoryStore(self.clock)
+
+    async def pass_time(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+
+class TestMemoryStepped(TestMemory):
+    colour = "blocking"
+
+
+@pytest.mark.real_time
+class TestMemoryInRealTime(StoreContract):
+    """What an author gets who cannot move the clock: the stories wait."""
+
+    moment = 0.02
+
+    async def open_store(self, namespace: str) -> Store:
+        return MemoryStore(SystemClock())
+
+
+@pytest.mark.real_time
+class TestMemoryInRealTimeStepped(TestMemoryInRealTime):
+    colour = "blocking"
+
+
+# -- stores with a fault ------------------------------------------------------------------------
+
+
+class LandsWhatWasOvertaken(MemoryStore):
+    async def land(self, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
+        entry.stamp = entry.seen = await self.stamp()
+        return await super().land(entry, unless)
+
+
+class LandsWhatIsCalledOff(MemoryStore):
+    async def land(self, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
+        return await super().land(entry, lambda: False)
+
+
+class JudgesOnlyTheTagsThatWereAskedFor(MemoryStore):
+    async def look(self, key: str, tags: Iterable[str] = ()) -> Look:
+        self.asked = set(tags)
+        return await super().look(key, tags)
+
+    async def land(self, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
+        known = [tag for tag in entry.tags if tag in self.asked]
+        if self.logical.overtaken(entry.stamp, known, entry.key):
+            return False
+        entry.stamp = entry.seen = await self.stamp()
+        return await super().land(entry, unless)
+
+
+class FindsEntriesThatLackATag(MemoryStore):
+    async def look(self, key: str, tags: Iterable[str] = ()) -> Look:
+        return await super().look(key)
+
+
+class DeletesWithoutAMark(MemoryStore):
+    async def delete(self, keys: Iterable[str]) -> int:
+        return sum(self._drop(self._entries.get(key)) for key in keys)
+
+
+class DeletesAGlobWithoutAMark(MemoryStore):
+    async def delete_match(self, pattern: str) -> int:
+        return await self.delete([key for key in self._entries if fnmatch(key, pattern)])
+
+
+class MatchesTheBeginningOfAKey(MemoryStore):
+    async def delete_match(self, pattern: str) -> int:
+        return await super().delete_match(f"{pattern}*")
+
+
+class CountsWhatNobodyWouldBeServed(MemoryStore):
+    async def delete(self, keys: Iterable[str]) -> int:
+        keys = list(keys)
+        count = sum(key in self._entries for key in keys)
+        await super().delete(keys)
+        return count
+
+
+class ClearsOnlyWhatIsThere(MemoryStore):
+    async def clear(self) -> int:
+        for key in list(self._entries):
+            await self.delete([key])
+        return await self.stamp()
+
+
+class PutsWithoutAMark(MemoryStore):
+    async def put(self, entry: Entry[Any], *, is_stamped: bool) -> bool:
+        if is_stamped:
+            return await super().put(entry, is_stamped=True)
+        entry.stamp = entry.seen = await self.stamp()
+        return await self.land(entry, lambda: False)
+
+
+class PutsWhatWasOvertaken(MemoryStore):
+    async def put(self, entry: Entry[Any], *, is_stamped: bool) -> bool:
+        return await super().put(entry, is_stamped=False)
+
+
+class MarksOnlyWhatIsThere(MemoryStore):
+    async def mark_stale(self, tags: Iterable[str]) -> int:
+        for entry in self.living():
+            if set(tags) & set(entry.tags):
+                entry.mark_stale()
+        return await self.stamp()
+
+
+class RevivesWhatIsMarkedStale(MemoryStore):
+    async def mark_stale(self, tags: Iterable[str]) -> int:
+        for entry in self.living():
+            entry.mark_stale()
+            entry.expires_at += 10_000
+        return await super().mark_stale(tags)
+
+
+class RemembersValidityForEver(MemoryStore):
+    async def look(self, key: str, tags: Iterable[str] = ()) -> Look:
+        found = await super().look(key, tags)
+        if found.entry is not None:
+            found.entry.seen = 1 << 60
+        return found
+
+
+class KeepsTheDead(MemoryStore):
+    async def land(self, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
+        entry.dead_at += 10_000
+        return await super().land(entry, unless)
+
+
+class DropsTheExpired(MemoryStore):
+    async def land(self, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
+        entry.dead_at = entry.expires_at
+        return await super().land(entry, unless)
+
+
+class ForgetsMarksAndKeepsTheFloor(MemoryStore):
+    async def tidy(self, oldest: Callable[[], int | None]) -> None:
+        self.logical._hard.clear()
+
+
+class ForgetsRunningLoads(MemoryStore):
+    async def tidy(self, oldest: Callable[[], int | None]) -> None:
+        await super().tidy(lambda: None)
+
+
+class SaysThatNothingWasOvertaken(MemoryStore):
+    async def overtaken(self, stamp: int, tags: Iterable[str]) -> bool:
+        return False
+
+
+class LetsEveryFlightBeJoined(MemoryStore):
+    async def look(self, key: str, tags: Iterable[str] = ()) -> Look:
+        return (await super().look(key, tags))._replace(overtakes=lambda *_: False)
+
+
+class Renaming(MemoryStore):
+    """A store that takes some names for others."""
+
+    def renamed(self, name: str) -> str:
+        return name
+
+    async def look(self, key: str, tags: Iterable[str] = ()) -> Look:
+        return await super().look(self.renamed(key), [self.renamed(tag) for tag in tags])
+
+    async def land(self, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
+        entry.key, entry.tags = self.renamed(entry.key), tuple(map(self.renamed, entry.tags))
+        return await super().land(entry, unless)
+
+    async def invalidate(self, tags: Iterable[str]) -> int:
+        return await super().invalidate([self.renamed(tag) for tag in tags])
+
+    async def delete(self, keys: Iterable[str]) -> int:
+        return await super().delete([self.renamed(key) for key in keys])
+
+
+class StripsNames(Renaming):
+    def renamed(self, name: str) -> str:
+        return name.strip()
+
+
+class NormalisesNames(Renaming):
+    def renamed(self, name: str) -> str:
+        return unicodedata.normalize("NFC", name)
+
+
+class CutsNames(Renaming):
+    def renamed(self, name: str) -> str:
+        return name[:255]
+
+
+class EndsNamesAtNul(Renaming):
+    def renamed(self, name: str) -> str:
+        return name.partition("\0")[0]
+
+
+class ReplacesSurrogates(Renaming):
+    def renamed(self, name: str) -> str:
+        return name.encode("utf-8", "replace").decode()
+
+
+class RaisesWhatItsEncoderRaises(Renaming):
+    def renamed(self, name: str) -> str:
+        return name.encode().decode()
+
+
+class MixesKeysAndTags(MemoryStore):
+    async def delete(self, keys: Iterable[str]) -> int:
+        keys = list(keys)
+        await self.invalidate(keys)
+        return await super().delete(keys)
+
+
+class WritesJson(MemoryStore):
+    async def land(self, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
+        entry.value = json.loads(json.dumps(entry.value, default=str))
+        return await super().land(entry, unless)
+
+
+class StaysClosed(MemoryStore):
+    is_closed = False
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+    async def look(self, key: str, tags: Iterable[str] = ()) -> Look:
+        assert not self.is_closed, "closed"
+        return await super().look(key, tags)
+
+
+class AsksAndStoresInTwoSteps(MemoryStore):
+    """Between its question and its answer another thread may invalidate; here all of them do."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock)
+        self.asked, self.all_invalidated, self.lock = Event(), Event(), Lock()
+
+    async def land(self, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
+        if self.logical.overtaken(entry.stamp, entry.tags, entry.key):
+            return False
+        self.asked.set()
+        assert self.all_invalidated.wait(20)
+        entry.stamp = entry.seen = await self.stamp()
+        self._add(entry)
+        return True
+
+    async def invalidate(self, tags: Iterable[str]) -> int:
+        assert self.asked.wait(20)
+        with self.lock:
+            reading = await super().invalidate(tags)
+            if self.invalidations == 40:
+                self.all_invalidated.set()
+            return reading
+
+
+FAULTS = [
+    (LandsWhatWasOvertaken, "test_a_load_that_an_invalidation_overtook_does_not_land"),
+    (LandsWhatIsCalledOff, "test_a_landing_that_is_called_off_stores_nothing"),
+    (JudgesOnlyTheTagsThatWereAskedFor, "test_a_tag_that_only_the_result_tells_is_covered_"),
+    (FindsEntriesThatLackATag, "test_an_entry_without_a_tag_that_is_asked_for_is_not_found"),
+    (DeletesWithoutAMark, "test_a_load_of_a_key_that_was_deleted_does_not_land"),
+    (DeletesAGlobWithoutAMark, "test_a_load_of_a_key_that_a_glob_matched_does_not_land"),
+    (MatchesTheBeginningOfAKey, "test_delete_match_is_a_glob_over_the_whole_key"),
+    (CountsWhatNobodyWouldBeServed, "test_delete_counts_what_could_have_been_served"),
+    (ClearsOnlyWhatIsThere, "test_a_load_from_before_clear_does_not_land"),
+    (PutsWithoutAMark, "test_a_put_beats_a_load_that_is_running"),
+    (PutsWhatWasOvertaken, "test_a_stamped_put_is_overtaken_by_whatever_invalidates"),
+    (MarksOnlyWhatIsThere, "test_a_load_that_mark_stale_overtook_lands_and_is_stale"),
+    (RevivesWhatIsMarkedStale, "test_mark_stale_brings_nothing_back"),
+    (RemembersValidityForEver, "test_it_reaches_entries_that_were_found_since_they_landed"),
+    (KeepsTheDead, "test_an_entry_is_found_until_it_is_dead_and_not_after"),
+    (DropsTheExpired, "test_a_stale_and_an_expired_entry_are_handed_out"),
+    (ForgetsMarksAndKeepsTheFloor, "test_tidying_makes_nothing_valid_again"),
+    (ForgetsRunningLoads, "test_tidying_lets_the_oldest_running_load_land"),
+    (SaysThatNothingWasOvertaken, "test_overtaken_tells_what_was_invalidated_after_a_stamp"),
+    (LetsEveryFlightBeJoined, "test_a_look_tells_whether_a_flight_may_be_joined"),
+    (StripsNames, "test_odd_keys_are_kept_apart"),
+    (NormalisesNames, "test_odd_tags_are_invalidated_alone"),
+    (CutsNames, "test_long_names_are_told_apart_at_their_ends"),
+    (EndsNamesAtNul, "test_odd_keys_are_kept_apart"),
+    (ReplacesSurrogates, "test_a_lone_surrogate_is_refused_or_kept_like_any_letter"),
+    (RaisesWhatItsEncoderRaises, "test_a_lone_surrogate_is_refused_or_kept_like_any_letter"),
+    (MixesKeysAndTags, "test_a_key_and_a_tag_of_one_name_are_two_things"),
+    (WritesJson, "test_values_come_back_equal_and_of_the_same_type"),
+    (StaysClosed, "test_a_store_that_was_closed_opens_again_when_it_is_used"),
+]
+
+
+def broken_by(contract: StoreContract) -> dict[str, BaseException]:
+    """Run every story as a bare loop would, and return those that failed."""
+    broken: dict[str, BaseException] = {}
+    for name in sorted(dir(contract)):
+        if name.startswith("test_"):
+            try:
+                getattr(contract, name)()
+            except Exception as error:
+                broken[name] = error
+    return broken
+
+
+def contract_of(make: Callable[[ManualClock], Store], colour: Any) -> StoreContract:
+    class Contract(TestMemory):
+        async def open_store(self, namespace: str) -> Store:
+            self.clock = ManualClock()
+            return make(self.clock)
+
+    contract = Contract()
+    contract.colour = colour
+    return contract
+
+
+@pytest.mark.parametrize("colour", ["async", "blocking"])
+@pytest.mark.parametrize(("store", "story"), FAULTS, ids=[store.__name__ for store, _ in FAULTS])
+def test_a_store_with_a_fault_breaks_the_contract(
+    store: type[MemoryStore], story: str, colour: str
+) -> None:
+    broken = broken_by(contract_of(store, colour))
+
+    assert any(name.startswith(story) for name in broken), sorted(broken)
+
+
+def test_a_fault_that_only_threads_meet_is_found_by_many_callers_at_once() -> None:
+    contract = contract_of(AsksAndStoresInTwoSteps, "blocking")
+
+    with pytest.raises(AssertionError, match="out of date, first Violation"):
+        contract.test_many_callers_at_once_keep_the_promise()
+
+
+def test_stores_of_different_namespaces_that_meet_break_the_contract() -> None:
+    class OneForAll(TestMemory):
+        shared = MemoryStore(ManualClock())
+
+        async def open_store(self, namespace: str) -> Store:
+            self.clock = self.shared.clock  # type: ignore[assignment]
+            return self.shared
+
+    assert "test_two_namespaces_share_nothing" in broken_by(OneForAll())
+
+
+def test_stores_of_one_namespace_that_do_not_meet_break_the_contract_of_shared_ones() -> None:
+    class Alone(SharedStoreContract):
+        async def open_store(self, namespace: str) -> Store:
+            self.clock = ManualClock()
+            return MemoryStore(self.clock)
+
+        async def pass_time(self, seconds: float) -> None:
+            self.clock.advance(seconds)
+
+    assert broken_by(Alone()).keys() == {
+        "test_what_one_loads_the_other_finds",
+        "test_what_one_invalidates_is_invalid_for_the_other",
+        "test_what_one_marks_stale_is_stale_for_the_other",
+        "test_when_one_closes_the_other_goes_on",
+        "test_a_load_of_one_that_the_other_overtook_does_not_land",
+    }
+
+
+def test_stores_of_one_namespace_that_are_one_keep_the_contract_of_shared_ones() -> None:
+    """Two handles of one memory store stand for two processes with one server."""
+
+    class Handle:
+        def __init__(self, store: MemoryStore) -> None:
+            self._store = store
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._store, name)
+
+        async def close(self) -> None: ...
+
+    class Together(SharedStoreContract):
+        def __init__(self) -> None:
+            self.clock = ManualClock()
+            self.stores: dict[str, MemoryStore] = {}
+
+        async def open_store(self, namespace: str) -> Store:
+            store = self.stores.setdefault(namespace, MemoryStore(self.clock))
+            handle: Any = Handle(store)
+            return handle  # type: ignore[no-any-return]
+
+        async def pass_time(self, seconds: float) -> None:
+            self.clock.advance(seconds)
+
+    assert broken_by(Together()) == {}
+
+
+def test_a_story_is_a_plain_method_without_arguments_for_any_runner() -> None:
+    class Case(TestMemory, unittest.TestCase):
+        pass
+
+    assert not inspect.signature(TestMemory().test_none_is_a_value).parameters
+    outcome = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromTestCase(Case).run(outcome)
+    assert (outcome.errors, outcome.failures) == ([], [])
+    assert outcome.testsRun > 70
