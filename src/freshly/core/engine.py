@@ -213,21 +213,40 @@ class Engine:
     ) -> Any:
         may_join = self._joiner(call, look, ticket, newer_only=newer_only)
         flight, is_pilot = self._flights.board(call.key, look.stamp, may_join)
-        counts = call.recipe.counts
-        counts.misses += not newer_only
-        counts.waits += not is_pilot
+        call.recipe.counts.misses += not newer_only
+        call.recipe.counts.waits += not is_pilot
         try:
             await self._wait(flight, call, look, is_pilot=is_pilot)
         except BaseException:
             self._flights.leave(flight, is_pilot=is_pilot)
             raise
+        return await self._disembark(
+            flight,
+            call,
+            ticket,
+            is_pilot=is_pilot,
+            newer_only=newer_only,
+            may_stand_in=may_stand_in,
+        )
+
+    async def _disembark(
+        self,
+        flight: Flight,
+        call: Call,
+        ticket: int,
+        *,
+        is_pilot: bool,
+        newer_only: bool,
+        may_stand_in: bool,
+    ) -> Any:
+        """Take leave of a flight that has ended: with its value, its error, or ``AGAIN``."""
         if may_stand_in and flight.loader_failed and not self._goes_on(flight, is_pilot=is_pilot):
             return await self._stand_in(flight, call, is_pilot=is_pilot)
         answer = await self._answer(flight, call, ticket, is_pilot=is_pilot)
         if answer is AGAIN:
             # This read goes on, and is counted where it ends.
-            counts.misses -= not newer_only
-            counts.waits -= not is_pilot
+            call.recipe.counts.misses -= not newer_only
+            call.recipe.counts.waits -= not is_pilot
         return answer
 
     async def _wait(self, flight: Flight, call: Call, look: Look, *, is_pilot: bool) -> None:

@@ -52,6 +52,7 @@ class Pilot:
             event = Loaded(call.key, counts.name, seconds, stored, flight.is_background)
         except Exception as error:
             flight.fail(error)
+            counts.load_errors += 1
             event = self._failed(flight, call, look, self._runtime.now() - began, error)
         except BaseException as error:
             flight.interruption = error
@@ -76,12 +77,19 @@ class Pilot:
             raise
 
     async def _land(self, flight: Flight, call: Call, look: Look, load: Load, seconds: float) -> bool:
+        entry = self._made(flight, call, look, load, seconds)
+        return entry is not None and await self._store_landed(flight, call, entry)
+
+    def _made(
+        self, flight: Flight, call: Call, look: Look, load: Load, seconds: float
+    ) -> Entry[Any] | None:
+        """Give ``flight`` its tags; return the entry of its value, or ``None`` if none is kept."""
         recipe, value, arguments = call.recipe, flight.value, call.arguments
         found = recipe.result_tags(arguments, value)
         flight.tags = tuple(dict.fromkeys((*call.tags, *found, *load.tags)))
         flight.made_from_stale = load.made_from_stale
         if flight.stamp is None or not recipe.is_kept(arguments, value):
-            return False
+            return None
         kept = value if recipe.copy is None else recipe.copy(value)
         lifetime = recipe.lifetime(arguments, value)
         entry = self.entry(
@@ -89,7 +97,7 @@ class Pilot:
         )
         if flight.made_from_stale:
             entry.mark_stale()
-        return await self._store_landed(flight, call, entry)
+        return entry
 
     async def _store_landed(self, flight: Flight, call: Call, entry: Entry[Any]) -> bool:
         try:
@@ -97,11 +105,14 @@ class Pilot:
         except StoreError as error:
             self._emit(StoreFailed("land", call.key, error))
             return False
+        self._landed(call, entry, stored=stored)
+        return stored
+
+    def _landed(self, call: Call, entry: Entry[Any], *, stored: bool) -> None:
         if not stored:
             call.recipe.counts.overtaken += 1
         elif call.rows is not None:
             self._store.bind(entry, call.rows, call.row)
-        return stored
 
     def entry(
         self,
@@ -134,7 +145,6 @@ class Pilot:
     def _failed(
         self, flight: Flight, call: Call, look: Look, seconds: float, error: Exception
     ) -> LoadFailed:
-        call.recipe.counts.load_errors += 1
         if look.entry is not None:
             until = look.now + seconds + call.recipe.retry_after
             self._pauses.begin(call.key, look.now, until)

@@ -6,7 +6,7 @@ awaitable of a runtime or a store ends without suspending, and the call is stepp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from .entry import Entry
@@ -53,6 +53,32 @@ class Store(Protocol):
         """Store ``entry`` over whatever is there; loads of its key that are running do not land.
 
         An entry that brings its own stamp is stored unless it was overtaken; say if it was stored.
+        """
+        ...
+
+    # Many at once. A store that has to ask somebody does each of these in one round trip, or in
+    # few. Each key is a case of its own, as if it had been asked for alone: nothing is promised of
+    # the moments between two of them.
+
+    async def look_many(self, asked: Sequence[tuple[str, Iterable[str]]]) -> list[Look]:
+        """Do ``look`` for each key with its tags, in their order.
+
+        The stamp of a look was read before its entry, and before this call returned; the looks may
+        share one.
+        """
+        ...
+
+    async def land_many(self, landings: Sequence[tuple[Entry[Any], Callable[[], bool]]]) -> list[bool]:
+        """Do ``land`` for each entry and its ``unless``; return for each whether it was stored.
+
+        Of one entry the questions and the storing are one step, as in ``land``; of two they are two.
+        """
+        ...
+
+    async def put_many(self, entries: Sequence[Entry[Any]], *, is_stamped: bool) -> list[bool]:
+        """Do ``put`` for each entry; return for each whether it was stored.
+
+        Raises ``StoreError`` if that is not known of every one; some may have been stored then.
         """
         ...
 

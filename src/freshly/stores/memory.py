@@ -6,7 +6,7 @@ valid is, because only here can "was it overtaken?" and "store it" be one step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import translate
 from re import compile as compile_pattern
 from threading import RLock
@@ -76,6 +76,9 @@ class MemoryStore:
                 entry = None
         return Look(entry, stamp, now, logical.overtaken)
 
+    async def look_many(self, asked: Sequence[tuple[str, Iterable[str]]]) -> list[Look]:
+        return [await self.look(key, tags) for key, tags in asked]
+
     async def overtaken(self, stamp: int, tags: Iterable[str]) -> bool:
         return self.logical.overtaken(stamp, tags)
 
@@ -105,6 +108,12 @@ class MemoryStore:
                 entry.stamp = entry.seen = reading
             self._add(entry)
             return True
+
+    async def land_many(self, landings: Sequence[tuple[Entry[Any], Callable[[], bool]]]) -> list[bool]:
+        return [await self.land(entry, unless) for entry, unless in landings]
+
+    async def put_many(self, entries: Sequence[Entry[Any]], *, is_stamped: bool) -> list[bool]:
+        return [await self.put(entry, is_stamped=is_stamped) for entry in entries]
 
     def bind(self, entry: Entry[Any], rows: Rows, row: Any) -> None:
         if entry.rows is rows and entry.row == row:
