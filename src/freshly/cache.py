@@ -5,23 +5,21 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from contextvars import ContextVar
 from inspect import iscoroutinefunction
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, Unpack, cast
 
 from .blocking import Blocking
 from .commands import Commands
 from .core.counts import Stats
-from .core.duration import Duration
 from .core.load import running_load
 from .core.ports import Clock, Observer
-from .core.tags import TagsOption, check_named
+from .core.tags import check_named
 from .decorators import can_be_decorated, decorate, decorate_writer
 from .errors import ConfigurationError
 from .handles import Decorator
 from .home import Home
-from .options import TTL
+from .options import TTL, CacheOptions, EarlyOptions, SoftOptions, check_names
 from .runtime.clock import SystemClock
 from .runtime.threads import finish
 
@@ -60,27 +58,14 @@ class Cache(Commands):
 
     # -- decorators --------------------------------------------------------------------------
 
-    def __call__(
-        self,
-        ttl: TTL,
-        *,
-        key: str | None = None,
-        tags: TagsOption = (),
-        soft_ttl: TTL = None,
-        early_ttl: TTL = None,
-        grace: Duration | None = None,
-        retry_after: Duration | None = None,
-        jitter: float = 0.0,
-        condition: Callable[..., object] | None = None,
-        exclude: Iterable[str] = (),
-        vary: Iterable[ContextVar[Any]] = (),
-        copy: bool = False,
-    ) -> Decorator:
+    def __call__(self, ttl: TTL, **options: Unpack[CacheOptions]) -> Decorator:
         """Cache what the decorated function returns.
 
         Durations are seconds, a ``timedelta``, or a text such as ``"500ms"``, ``"5m"`` or
         ``"1h45m"``. ``ttl``, ``soft_ttl`` and ``early_ttl`` may be functions: they get the
         arguments they declare by name, and ``result``.
+
+        How long a value lives:
 
         - ``ttl``: the end of normal service; ``None`` is the store's ``max_ttl``. It counts from
           the start of the load, since the value may be as old as that.
@@ -88,20 +73,27 @@ class Cache(Commands):
         - ``early_ttl``: after it one caller's read starts a refresh though the value is fresh;
           sooner for loads so slow that they would not end in time.
         - ``grace``: how long after ``ttl`` the value may stand in for a loader that raises.
-        - ``retry_after``: the pause after a failed load while an older value can be served (1 s).
         - ``jitter``: from 0 to 1, the greatest part of the life that chance takes off.
+
+        How it is loaded, and what is kept:
+
+        - ``retry_after``: the pause after a failed load while an older value can be served (1 s).
+        - ``condition``: a function of ``result`` and arguments by name; what it refuses is
+          returned and not stored.
+        - ``copy``: give each caller a deep copy. Without it a hit returns the stored object.
+
+        What it is found by:
+
         - ``key``: a template that is the whole key, ``"user:{user_id}"``. Without it the key
           names the function and each argument.
         - ``tags``: templates over arguments and ``{result...}``, or a function.
-        - ``condition``: a function of ``result`` and arguments by name; what it refuses is
-          returned and not stored.
         - ``exclude``: parameters that do not decide the value.
         - ``vary``: context variables that do.
-        - ``copy``: give each caller a deep copy. Without it a hit returns the stored object.
 
-        Raises ``ConfigurationError`` at decoration for options that do not fit.
+        Raises ``ConfigurationError`` for an option that does not exist, and at decoration for
+        options that do not fit.
         """
-
+        check_names(options, CacheOptions, "cache")
         if iscoroutinefunction(ttl):
             raise _without_ttl(ttl)
 
@@ -117,27 +109,17 @@ class Cache(Commands):
                 number_of=self._home.definitions.number_of,
                 is_bypassed=self._home.is_disabled,
                 ttl=ttl,
-                key=key,
-                tags=tags,
-                soft_ttl=soft_ttl,
-                early_ttl=early_ttl,
-                grace=grace,
-                retry_after=retry_after,
-                jitter=jitter,
-                condition=condition,
-                exclude=exclude,
-                vary=vary,
-                copy=copy,
+                options=options,
             )
 
         return cast("Decorator", decorator)
 
-    def soft(self, ttl: TTL, *, soft_ttl: TTL, **options: Any) -> Decorator:
+    def soft(self, ttl: TTL, *, soft_ttl: TTL, **options: Unpack[SoftOptions]) -> Decorator:
         """``cache`` with a ``soft_ttl``: past it the stale value is served while one refresh runs."""
         _require(soft_ttl, "soft", "soft_ttl")
         return self(ttl, soft_ttl=soft_ttl, **options)
 
-    def early(self, ttl: TTL, *, early_ttl: TTL, **options: Any) -> Decorator:
+    def early(self, ttl: TTL, *, early_ttl: TTL, **options: Unpack[EarlyOptions]) -> Decorator:
         """``cache`` with an ``early_ttl``: past it one read refreshes a value that is still fresh."""
         _require(early_ttl, "early", "early_ttl")
         return self(ttl, early_ttl=early_ttl, **options)

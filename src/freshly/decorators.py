@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextvars import ContextVar
 from functools import update_wrapper
 from inspect import (
     isasyncgenfunction,
@@ -14,15 +13,14 @@ from inspect import (
 )
 from typing import Any
 
-from . import options
 from .bound import CachedMethod
 from .cached import Cached
-from .core.duration import Duration
 from .core.key import KeyMaker
-from .core.tags import Tags, TagsOption, check_named
+from .core.tags import Tags, check_named
 from .core.template import Template
 from .errors import ConfigurationError
-from .options import TTL
+from .options import TTL, CacheOptions
+from .options import recipe as recipe_of
 
 RECEIVERS = ("self", "cls")
 
@@ -36,50 +34,28 @@ def decorate(
     number_of: Callable[[str, Callable[..., Any]], int],
     is_bypassed: Callable[[], bool],
     ttl: TTL,
-    key: str | None,
-    tags: TagsOption,
-    soft_ttl: TTL,
-    early_ttl: TTL,
-    grace: Duration | None,
-    retry_after: Duration | None,
-    jitter: float,
-    condition: Callable[..., object] | None,
-    exclude: Iterable[str],
-    vary: Iterable[ContextVar[Any]],
-    copy: bool,
+    options: CacheOptions,
 ) -> Any:
     """Return what stands in for ``function``: a function, or what gives one in its class."""
     plain = _plain_function(function)
     receiver = None if isinstance(function, staticmethod) else receiver_of(plain)
     names = tuple(signature(plain).parameters)
     name = f"{plain.__module__}.{plain.__qualname__}"
-    compiled = Tags(tags, names)
-    recipe = options.recipe(
-        name,
-        names,
-        ttl=ttl,
-        soft_ttl=soft_ttl,
-        early_ttl=early_ttl,
-        grace=grace,
-        retry_after=retry_after,
-        jitter=jitter,
-        tags=compiled,
-        condition=condition,
-        copy=copy,
-    )
+    tags = Tags(options.get("tags", ()), names)
+    recipe = recipe_of(name, names, ttl, options, tags=tags)
     cached = Cached(
         plain,
         is_async=iscoroutinefunction(plain),
         recipe=recipe,
         keys=KeyMaker(
             plain,
-            template=key,
-            exclude=exclude,
-            vary=vary,
+            template=options.get("key"),
+            exclude=options.get("exclude", ()),
+            vary=options.get("vary", ()),
             receiver=receiver,
             number=number_of(name, plain),
         ),
-        tags=compiled,
+        tags=tags,
         receiver=receiver,
         is_bypassed=is_bypassed,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from copy import deepcopy
 from typing import Any, TypeAlias, TypedDict
 
@@ -11,7 +12,7 @@ from .core.counts import Counts
 from .core.duration import Duration, seconds
 from .core.lifetime import Lifetime
 from .core.recipe import Arguments, Recipe
-from .core.tags import Tags, given_tags
+from .core.tags import Tags, TagsOption, given_tags
 from .errors import ConfigurationError, did_you_mean
 
 #: Seconds, a ``timedelta``, a text such as ``"1h45m"``, ``None`` (as long as the store keeps
@@ -21,31 +22,89 @@ TTL: TypeAlias = Duration | Callable[..., Duration | None] | None
 DEFAULT_RETRY_AFTER = 1.0
 
 
+class Policy(TypedDict, total=False):
+    """What may be asked of freshness and of loads, under the same names on every face.
+
+    ``None`` is the same as leaving an option out. What each means stands at ``Cache.__call__``.
+    """
+
+    grace: Duration | None
+    jitter: float
+    retry_after: Duration | None
+    condition: Callable[..., object] | None
+
+
+class _Soft(TypedDict, total=False):
+    soft_ttl: TTL
+
+
+class _Early(TypedDict, total=False):
+    early_ttl: TTL
+
+
+class LoadOptions(Policy, _Soft, _Early, total=False):
+    """The options of ``get_or_set``: its tags are no templates, its key is given."""
+
+    tags: Iterable[str]
+
+
+class _FunctionOptions(Policy, total=False):
+    key: str | None
+    tags: TagsOption
+    exclude: Iterable[str]
+    vary: Iterable[ContextVar[Any]]
+    copy: bool
+
+
+class SoftOptions(_FunctionOptions, _Early, total=False):
+    """The options of ``cache.soft``, which asks for a ``soft_ttl`` by itself."""
+
+
+class EarlyOptions(_FunctionOptions, _Soft, total=False):
+    """The options of ``cache.early``, which asks for an ``early_ttl`` by itself."""
+
+
+class CacheOptions(_FunctionOptions, _Soft, _Early, total=False):
+    """The options of ``cache(...)``."""
+
+
+def check_names(options: Iterable[str], known: Any, what: str) -> None:
+    """Refuse an option that ``what`` has not, with the nearest that it has.
+
+    ``known`` is the ``TypedDict`` of its options.
+    """
+    names: frozenset[str] = known.__optional_keys__
+    for name in options:
+        if name not in names:
+            raise ConfigurationError(
+                f"{what} has no option {name!r}{did_you_mean(name, names)}; it has "
+                f"{', '.join(sorted(names))}"
+            )
+
+
 def recipe(
     name: str,
     names: Iterable[str],
-    *,
     ttl: TTL,
-    soft_ttl: TTL,
-    early_ttl: TTL,
-    grace: Duration | None,
-    retry_after: Duration | None,
-    jitter: float,
+    options: Mapping[str, Any],
+    *,
     tags: Tags,
-    condition: Callable[..., object] | None,
-    copy: bool,
     counts: Counts | None = None,
 ) -> Recipe:
-    """Check the options of one function and return what the engine does with them."""
+    """Check the options of one function and return what the engine does with them.
+
+    ``options`` are those of a face; those that say nothing of freshness or loads are not looked at.
+    """
+    retry_after = options.get("retry_after")
     return Recipe(
         counts=counts or Counts(name),
-        lifetime=_lifetimes(tuple(names), ttl, soft_ttl, early_ttl, grace, jitter),
+        lifetime=_lifetimes(tuple(names), ttl, options),
         result_tags=tags.of_result,
-        is_kept=_condition(condition, names),
+        is_kept=_condition(options.get("condition"), names),
         retry_after=(
             DEFAULT_RETRY_AFTER if retry_after is None else seconds(retry_after, "retry_after")
         ),
-        copy=deepcopy if copy else None,
+        copy=deepcopy if options.get("copy") else None,
     )
 
 
@@ -60,39 +119,10 @@ def by_hand(name: str) -> Recipe:
     )
 
 
-class LoadOptions(TypedDict, total=False):
-    """The options of ``get_or_set``: as those of the decorators, but ``tags`` are no templates."""
-
-    tags: Iterable[str]
-    soft_ttl: TTL
-    early_ttl: TTL
-    grace: Duration | None
-    retry_after: Duration | None
-    jitter: float
-    condition: Callable[..., object] | None
-
-
 def load_recipe(ttl: TTL, options: LoadOptions, counts: Counts) -> tuple[Recipe, tuple[str, ...]]:
     """Return the recipe of one ``get_or_set`` and its tags."""
-    for name in options:
-        if name not in LoadOptions.__annotations__:
-            raise ConfigurationError(
-                f"get_or_set has no option {name!r}{did_you_mean(name, LoadOptions.__annotations__)}"
-            )
-    asked = recipe(
-        counts.name,
-        (),
-        ttl=ttl,
-        soft_ttl=options.get("soft_ttl"),
-        early_ttl=options.get("early_ttl"),
-        grace=options.get("grace"),
-        retry_after=options.get("retry_after"),
-        jitter=options.get("jitter", 0.0),
-        tags=Tags((), ()),
-        condition=options.get("condition"),
-        copy=False,
-        counts=counts,
-    )
+    check_names(options, LoadOptions, "get_or_set")
+    asked = recipe(counts.name, (), ttl, options, tags=Tags((), ()), counts=counts)
     return asked, given_tags(options.get("tags", ()), "get_or_set")
 
 
@@ -151,18 +181,17 @@ def _jitter(jitter: object) -> float:
 
 
 def _lifetimes(
-    names: tuple[str, ...],
-    ttl: TTL,
-    soft_ttl: TTL,
-    early_ttl: TTL,
-    grace: Duration | None,
-    jitter: float,
+    names: tuple[str, ...], ttl: TTL, options: Mapping[str, Any]
 ) -> Callable[[Arguments, Any], Lifetime]:
-    spans = {"ttl": ttl, "soft_ttl": soft_ttl, "early_ttl": early_ttl}
+    spans = {"ttl": ttl, "soft_ttl": options.get("soft_ttl"), "early_ttl": options.get("early_ttl")}
     callables = {key: ByName(span, key, names) for key, span in spans.items() if callable(span)}
     # What is not computed is checked now, at decoration.
     fixed = {key: span for key, span in spans.items() if not callable(span)}
-    life = fixed_lifetime(**fixed | {"ttl": fixed.get("ttl")}, grace=grace, jitter=jitter)
+    life = fixed_lifetime(
+        **fixed | {"ttl": fixed.get("ttl")},
+        grace=options.get("grace"),
+        jitter=options.get("jitter", 0.0),
+    )
     if not callables:
         return lambda arguments, result: life
 

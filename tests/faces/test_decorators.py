@@ -159,10 +159,12 @@ class TestRefused:
         cache("1h", grace=0)(get_page)
 
     def test_an_option_that_does_not_exist_is_an_error(self, cache: Cache) -> None:
-        with pytest.raises(TypeError, match="tag"):
-            cache("1h", tag=["posts"])  # type: ignore[call-arg]
-        with pytest.raises(TypeError, match="softttl"):
-            cache.soft("1h", soft_ttl="1m", softttl="1m")
+        options: dict[str, Any] = {"tag": ["posts"]}
+        with pytest.raises(ConfigurationError, match="no option 'tag'; did you mean 'tags'"):
+            cache("1h", **options)
+        options = {"softttl": "1m"}
+        with pytest.raises(ConfigurationError, match="no option 'softttl'; did you mean 'soft_ttl'"):
+            cache.soft("1h", soft_ttl="1m", **options)
 
     @pytest.mark.parametrize("colour", ["plain", "async"])
     def test_a_generator_is_refused_with_the_way_out(self, cache: Cache, colour: str) -> None:
