@@ -15,6 +15,7 @@ __all__ = [
     "FreshlyWarning",
     "KeyTextError",
     "StoreError",
+    "StoreUnreachableError",
 ]
 
 
@@ -36,6 +37,17 @@ class DeadlockError(FreshlyError, RuntimeError):
 
 class StoreError(FreshlyError):
     """The store could not do what a promise needs: operations can act on it."""
+
+
+class StoreUnreachableError(StoreError):
+    """The store gave no answer: refused, timed out, cut off.
+
+    ``was_asked`` is False where that was known before, so that nobody asked and nobody waited.
+    """
+
+    def __init__(self, message: str, *, was_asked: bool = True) -> None:
+        super().__init__(message)
+        self.was_asked = was_asked
 
 
 class FreshlyWarning(UserWarning):

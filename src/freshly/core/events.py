@@ -67,4 +67,56 @@ class StoreFailed:
     error: BaseException
 
 
-Event = Loaded | LoadFailed | ServedExpired | Invalidated | MarkedStale | StoreFailed
+@dataclass(frozen=True, slots=True)
+class StoreDown:
+    """The store stopped answering. From now on one call a pause tries it, and the others do without."""
+
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class StoreUp:
+    """The store answers again, ``seconds`` after it was found down."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidationQueued:
+    """An invalidation failed and is tried again behind its caller's back; ``waiting`` names wait now.
+
+    Until it is delivered this process serves nothing that it names.
+    """
+
+    waiting: int
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidationsDelivered:
+    """The store has taken every invalidation that waited, ``seconds`` after the first attempt."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidationsLost:
+    """The cache was closed while ``waiting`` names were undelivered: other processes may serve them."""
+
+    waiting: int
+    error: BaseException
+
+
+Event = (
+    Loaded
+    | LoadFailed
+    | ServedExpired
+    | Invalidated
+    | MarkedStale
+    | StoreFailed
+    | StoreDown
+    | StoreUp
+    | InvalidationQueued
+    | InvalidationsDelivered
+    | InvalidationsLost
+)
