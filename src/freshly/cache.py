@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar, Unpack, cast
 from .blocking import Blocking
 from .commands import Commands
 from .core.counts import Stats
+from .core.events import Event
 from .core.load import running_load
 from .core.ports import Clock, Observer
 from .core.tags import check_named
@@ -183,12 +184,14 @@ class Cache(Commands):
         """Return what happened since the cache was made. Takes time in proportion to the entries."""
         return self._home.stats()
 
-    def observe(self, observer: Observer) -> Callable[[], None]:
-        """Have ``observer`` called with each event but hits; return what stops it.
+    def observe(self, observer: Observer, *kinds: type[Event]) -> Callable[[], None]:
+        """Have ``observer`` called with each event of ``kinds``, by default all; return what stops it.
 
-        It is called where the thing happens, so it must be quick. What it raises is logged.
+        The kinds are the classes in ``freshly.observe``. A hit is none of them, and an event that
+        nobody listens for is not made. The observer is called where the thing happens, in that
+        thread or task, so it must be quick. What it raises is logged.
         """
-        return self._home.observe(observer)
+        return self._home.observe(observer, kinds)
 
     async def close(self, drain: float = 5.0) -> None:
         """End everything that runs for this cache, and drop its entries.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from .core.engine import Engine
-from .core.events import Event, Invalidated, MarkedStale
+from .core.events import Emit, Invalidated, MarkedStale
 from .core.flight import Flights
 from .core.pauses import Pauses
 from .core.ports import Clock
@@ -27,7 +27,7 @@ class Parts:
         store: MemoryStore,
         clock: Clock,
         dice: Callable[[], float],
-        emit: Callable[[Event], None],
+        emit: Emit,
         max_refreshes: int,
     ) -> None:
         self.store = store
@@ -47,36 +47,40 @@ class Parts:
 
     async def invalidate(self, tags: tuple[str, ...]) -> Token:
         reading = await self.store.invalidate(tags)
-        await self._done(Invalidated(reading, tags=tags))
+        await self._tidy()
+        self._emit(Invalidated, reading, tags=tags)
         return Token(reading, self.store)
 
     async def mark_stale(self, tags: tuple[str, ...]) -> Token:
         reading = await self.store.mark_stale(tags)
-        await self._done(MarkedStale(reading, tags))
+        await self._tidy()
+        self._emit(MarkedStale, reading, tags)
         return Token(reading, self.store)
 
     async def delete(self, keys: Iterable[str]) -> int:
         keys = tuple(keys)
         deleted = await self.store.delete(keys)
-        await self._done(Invalidated(await self.store.stamp(), keys=keys))
+        await self._tidy()
+        self._emit(Invalidated, await self.store.stamp(), keys=keys)
         return deleted
 
     async def delete_match(self, pattern: str) -> int:
         deleted = await self.store.delete_match(pattern)
-        await self._done(Invalidated(await self.store.stamp(), pattern=pattern))
+        await self._tidy()
+        self._emit(Invalidated, await self.store.stamp(), pattern=pattern)
         return deleted
 
     async def clear(self) -> Token:
         reading = await self.store.clear()
-        await self._done(Invalidated(reading, everything=True))
+        await self._tidy()
+        self._emit(Invalidated, reading, everything=True)
         return Token(reading, self.store)
 
     async def stamp(self) -> Stamp:
         return Stamp(await self.store.stamp(), self.store)
 
-    async def _done(self, event: Event) -> None:
+    async def _tidy(self) -> None:
         await self.store.tidy(self.flights.oldest_stamp)
-        self._emit(event)
 
     async def close(self, drain: float) -> None:
         """End what runs on asyncio and on threads, then the store."""

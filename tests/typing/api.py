@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Annotated, Any, assert_type
 
 from freshly import Cache, Entry, NoKey, Stamp, Stats, Token, cache
+from freshly.observe import EVERYTHING, Loaded, LoadFailed, Log
 
 
 class User:
@@ -188,6 +189,19 @@ def blocking_commands(own: Cache) -> None:
     assert_type(own.blocking.exists("k"), bool)
     assert_type(own.blocking.stamp(), Stamp)
     own.blocking.close()
+
+
+def observing(own: Cache) -> None:
+    def note(event: object) -> None: ...
+
+    def note_load(event: Loaded) -> None: ...
+
+    assert_type(own.observe(note), Callable[[], None])
+    own.observe(note, Loaded, LoadFailed)
+    own.observe(note_load, Loaded)
+    own.observe(Log("app.cache", levels=EVERYTHING), *Log().kinds)
+
+    own.observe(note, "Loaded")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def load() -> User:

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from ..errors import DeadlockError, StoreError
 from .entry import Entry
-from .events import Event, ServedExpired, StoreFailed
+from .events import Emit, ServedExpired, StoreFailed
 from .flight import Flight, Flights
 from .lifetime import Lifetime
 from .load import note_hit, running_load
@@ -49,7 +49,7 @@ class Engine:
         runtime: Runtime,
         flights: Flights,
         pauses: Pauses,
-        emit: Callable[[Event], None],
+        emit: Emit,
     ) -> None:
         self._store = store
         self._runtime = runtime
@@ -131,7 +131,7 @@ class Engine:
             stored = await self._store.put(entry, is_stamped=stamp is not None)
             await self._store.tidy(self._flights.oldest_stamp)
         except StoreError as error:
-            self._emit(StoreFailed("put", key, error))
+            self._emit(StoreFailed, "put", key, error)
             return False
         if stored:
             self._pauses.end(key)
@@ -143,7 +143,7 @@ class Engine:
         try:
             return await self._store.look(key, tags)
         except StoreError as error:
-            self._emit(StoreFailed("look", key, error))
+            self._emit(StoreFailed, "look", key, error)
             return Look(None, None, self._runtime.now(), _always_overtakes)
 
     def _serve(self, call: Call, entry: Entry[Any], now: float) -> Any:
@@ -179,7 +179,7 @@ class Engine:
         call.recipe.counts.misses -= 1
         call.recipe.counts.waits -= not is_pilot
         if is_pilot and flight.error is not None:
-            self._emit(ServedExpired(call.key, call.recipe.counts.name, flight.error))
+            self._emit(ServedExpired, call.key, call.recipe.counts.name, flight.error)
         return self._serve(call, look.entry, look.now)
 
     # -- riding ------------------------------------------------------------------------------

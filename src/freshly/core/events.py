@@ -1,11 +1,15 @@
-"""What happened, as values: an observer gets them, the engine makes them.
+"""What happened, as values: observers get them, and none is made that nobody listens for.
 
-A hit makes none: the hit path counts in the entry, and nothing else.
+A hit makes none at all: the hit path counts in the entry, and nothing else.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ParamSpec, Protocol
+
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +124,9 @@ Event = (
     | InvalidationsDelivered
     | InvalidationsLost
 )
+
+
+class Emit(Protocol):
+    """Make an event of ``kind`` and hand it to those who listen for it; if nobody does, make none."""
+
+    def __call__(self, kind: Callable[P, Event], /, *args: P.args, **kwargs: P.kwargs) -> None: ...

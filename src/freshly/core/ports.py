@@ -202,4 +202,5 @@ class Runtime(Protocol):
 class Observer(Protocol):
     """Who wants to know what happened. It must return soon and may not raise."""
 
-    def __call__(self, event: object, /) -> None: ...
+    # Any: an observer of one kind of event takes that kind.
+    def __call__(self, event: Any, /) -> None: ...
