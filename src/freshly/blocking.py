@@ -8,23 +8,23 @@ from typing import Any, TypeVar, Unpack, overload
 
 from .commands import Commands
 from .core.duration import Duration
-from .core.engine import Engine
 from .core.token import Stamp, Token
 from .errors import ConfigurationError
 from .home import Home
 from .options import TTL, LoadOptions
+from .parts import Parts
 from .runtime.threads import finish
+from .side import Side
 
 T = TypeVar("T")
 D = TypeVar("D")
 
 
 class _Stepped(Commands):
-    """The commands over the engine whose awaits never wait."""
+    """The commands over the side whose awaits never wait."""
 
-    @property
-    def _engine(self) -> Engine:
-        return self._home.parts.blocking_engine
+    def _side_of(self, parts: Parts) -> Side:
+        return parts.stepped
 
 
 class Blocking:

@@ -23,6 +23,7 @@ from .home import Home
 from .options import TTL, CacheOptions, EarlyOptions, SoftOptions, check_names
 from .runtime.clock import SystemClock
 from .runtime.threads import finish
+from .side import Side
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -153,13 +154,10 @@ class Cache(Commands):
         return decorator
 
     async def _invalidate(self, tags: tuple[str, ...], keys: tuple[str, ...]) -> None:
-        if tags:
-            await self._home.parts.invalidate(tags)
-        if keys:
-            await self._home.parts.delete(keys)
+        await _invalidate_on(self._home.parts.awaited, tags, keys)
 
     def _invalidate_blocking(self, tags: tuple[str, ...], keys: tuple[str, ...]) -> None:
-        finish(self._invalidate(tags, keys))
+        finish(_invalidate_on(self._home.parts.stepped, tags, keys))
 
     def tag(self, *tags: str) -> None:
         """Add ``tags`` to the entry that the running loader makes.
@@ -167,9 +165,9 @@ class Cache(Commands):
         Call it inside a cached function. Where nothing is cached, it does nothing.
         """
         named = check_named(tags, "tag")
-        load = running_load(self._home.parts.store)
+        load = running_load(self._home.parts.flights)
         if load is not None:
-            load.collect(named)
+            load.add(named)
 
     # -- life --------------------------------------------------------------------------------
 
@@ -215,6 +213,13 @@ class Cache(Commands):
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+
+async def _invalidate_on(side: Side, tags: tuple[str, ...], keys: tuple[str, ...]) -> None:
+    if tags:
+        await side.invalidate(tags)
+    if keys:
+        await side.delete(keys)
 
 
 def _without_ttl(function: object) -> ConfigurationError:

@@ -12,6 +12,7 @@ from .core.counts import Counts
 from .core.duration import Duration, seconds
 from .core.lifetime import Lifetime
 from .core.recipe import Arguments, Recipe
+from .core.shape import ANY, Shape
 from .core.tags import Tags, TagsOption, given_tags
 from .errors import ConfigurationError, did_you_mean
 
@@ -90,6 +91,7 @@ def recipe(
     *,
     tags: Tags,
     counts: Counts | None = None,
+    shape: Shape = ANY,
 ) -> Recipe:
     """Check the options of one function and return what the engine does with them.
 
@@ -105,6 +107,7 @@ def recipe(
             DEFAULT_RETRY_AFTER if retry_after is None else seconds(retry_after, "retry_after")
         ),
         copy=deepcopy if options.get("copy") else None,
+        shape=shape,
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ParamSpec, Protocol
+from typing import Any, ParamSpec, Protocol
 
 P = ParamSpec("P")
 
@@ -47,7 +47,7 @@ class ServedExpired:
 class Invalidated:
     """Tags, keys, a pattern or everything became invalid at ``reading`` of the logical clock."""
 
-    reading: int
+    reading: Any
     tags: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     pattern: str | None = None
@@ -58,7 +58,7 @@ class Invalidated:
 class MarkedStale:
     """Tags were marked stale."""
 
-    reading: int
+    reading: Any
     tags: tuple[str, ...]
 
 

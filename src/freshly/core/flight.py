@@ -51,7 +51,7 @@ class Flight:
         "waits_for",
     )
 
-    def __init__(self, key: str, stamp: int | None, *, is_background: bool) -> None:
+    def __init__(self, key: str, stamp: Any, *, is_background: bool) -> None:
         self.key = key
         self.stamp = stamp
         self.ticket: float = NOT_BEGUN
@@ -125,9 +125,7 @@ class Flights:
     def ticket(self) -> int:
         return next(self._tickets)
 
-    def board(
-        self, key: str, stamp: int | None, may_join: Callable[[Flight], bool]
-    ) -> tuple[Flight, bool]:
+    def board(self, key: str, stamp: Any, may_join: Callable[[Flight], bool]) -> tuple[Flight, bool]:
         """Return a flight of ``key`` to wait for, and whether the caller is its pilot.
 
         A flight that ``may_join`` refuses goes on for its own passengers, but its value will not
@@ -140,7 +138,7 @@ class Flights:
                 return flight, False
             return self._take_off(key, stamp, flight, is_background=False), True
 
-    def board_behind(self, key: str, stamp: int, may_join: Callable[[Flight], bool]) -> Flight | None:
+    def board_behind(self, key: str, stamp: Any, may_join: Callable[[Flight], bool]) -> Flight | None:
         """Return a new flight without passengers, or ``None`` if one like it is in the air."""
         with self._lock:
             flight = self._by_key.get(key)
@@ -148,9 +146,7 @@ class Flights:
                 return None
             return self._take_off(key, stamp, flight, is_background=True)
 
-    def _take_off(
-        self, key: str, stamp: int | None, former: Flight | None, *, is_background: bool
-    ) -> Flight:
+    def _take_off(self, key: str, stamp: Any, former: Flight | None, *, is_background: bool) -> Flight:
         if former is not None:
             former.is_superseded = True
         flight = Flight(key, stamp, is_background=is_background)
@@ -211,8 +207,8 @@ class Flights:
 
         return take_back
 
-    def oldest_stamp(self) -> int | None:
-        """Return the earliest stamp of a load that runs, or ``None``."""
+    def oldest_stamp(self) -> Any:
+        """Return the earliest stamp of a load that runs, or ``None``; for stamps that have an order."""
         with self._lock:
             return min((f.stamp for f in self._flying if f.stamp is not None), default=None)
 

@@ -16,7 +16,7 @@ from .flight import Flight, Flights
 from .lifetime import Lifetime
 from .load import Load, current_load
 from .pauses import Pauses
-from .ports import Look, Runtime, Store
+from .ports import Look, Reading, Runtime, Store
 from .recipe import Call, Recipe
 
 
@@ -38,7 +38,7 @@ class Pilot:
     async def fly(self, flight: Flight, call: Call, look: Look) -> None:
         """Run the loader and store its value. Ends the flight, whatever happens."""
         parent = None if flight.is_background else current_load.get()
-        load = Load(self._store, flight, parent)
+        load = Load(self._flights, flight, parent)
         token = current_load.set(load)
         counts, began = call.recipe.counts, self._runtime.now()
         counts.loads += 1
@@ -87,6 +87,8 @@ class Pilot:
         found = recipe.result_tags(arguments, value)
         flight.tags = tuple(dict.fromkeys((*call.tags, *found, *load.tags)))
         flight.made_from_stale = load.made_from_stale
+        if flight.stamp is not None:
+            flight.stamp = self._store.inherit(flight.stamp, load.handed_on)
         if flight.stamp is None or not recipe.is_kept(arguments, value):
             return None
         kept = value if recipe.copy is None else recipe.copy(value)
@@ -100,7 +102,7 @@ class Pilot:
 
     async def _store_landed(self, flight: Flight, call: Call, entry: Entry[Any]) -> bool:
         try:
-            stored = await self._store.land(entry, lambda: flight.is_superseded)
+            stored = await self._store.land(entry, lambda: flight.is_superseded, call.recipe.shape)
         except StoreError as error:
             self._emit(StoreFailed, "land", call.key, error)
             return False
@@ -120,7 +122,7 @@ class Pilot:
         recipe: Recipe,
         lifetime: Lifetime,
         tags: tuple[str, ...],
-        stamp: int,
+        stamp: Reading,
         born: float,
         load_seconds: float,
     ) -> Entry[Any]:
