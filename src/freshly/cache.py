@@ -10,9 +10,8 @@ from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, Unpack, cast
 
 from .blocking import Blocking
-from .commands import Commands
+from .bulkcommands import BulkCommands
 from .core.counts import Stats
-from .core.events import Event
 from .core.load import running_load
 from .core.ports import Clock, Observer
 from .core.tags import check_named
@@ -23,13 +22,12 @@ from .home import Home
 from .options import TTL, CacheOptions, EarlyOptions, SoftOptions, check_names
 from .runtime.clock import SystemClock
 from .runtime.threads import finish
-from .side import Side
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Cache(Commands):
+class Cache(BulkCommands):
     """A cache for functions, with tags that invalidate.
 
     It works at once, in memory; ``setup`` puts another store behind it. Safe for event loops and
@@ -154,10 +152,13 @@ class Cache(Commands):
         return decorator
 
     async def _invalidate(self, tags: tuple[str, ...], keys: tuple[str, ...]) -> None:
-        await _invalidate_on(self._home.parts.awaited, tags, keys)
+        if tags:
+            await self._home.parts.invalidate(tags)
+        if keys:
+            await self._home.parts.delete(keys)
 
     def _invalidate_blocking(self, tags: tuple[str, ...], keys: tuple[str, ...]) -> None:
-        finish(_invalidate_on(self._home.parts.stepped, tags, keys))
+        finish(self._invalidate(tags, keys))
 
     def tag(self, *tags: str) -> None:
         """Add ``tags`` to the entry that the running loader makes.
@@ -165,9 +166,9 @@ class Cache(Commands):
         Call it inside a cached function. Where nothing is cached, it does nothing.
         """
         named = check_named(tags, "tag")
-        load = running_load(self._home.parts.flights)
+        load = running_load(self._home.parts.store)
         if load is not None:
-            load.add(named)
+            load.collect(named)
 
     # -- life --------------------------------------------------------------------------------
 
@@ -182,14 +183,12 @@ class Cache(Commands):
         """Return what happened since the cache was made. Takes time in proportion to the entries."""
         return self._home.stats()
 
-    def observe(self, observer: Observer, *kinds: type[Event]) -> Callable[[], None]:
-        """Have ``observer`` called with each event of ``kinds``, by default all; return what stops it.
+    def observe(self, observer: Observer) -> Callable[[], None]:
+        """Have ``observer`` called with each event but hits; return what stops it.
 
-        The kinds are the classes in ``freshly.observe``. A hit is none of them, and an event that
-        nobody listens for is not made. The observer is called where the thing happens, in that
-        thread or task, so it must be quick. What it raises is logged.
+        It is called where the thing happens, so it must be quick. What it raises is logged.
         """
-        return self._home.observe(observer, kinds)
+        return self._home.observe(observer)
 
     async def close(self, drain: float = 5.0) -> None:
         """End everything that runs for this cache, and drop its entries.
@@ -213,13 +212,6 @@ class Cache(Commands):
         trace: TracebackType | None,
     ) -> None:
         await self.close()
-
-
-async def _invalidate_on(side: Side, tags: tuple[str, ...], keys: tuple[str, ...]) -> None:
-    if tags:
-        await side.invalidate(tags)
-    if keys:
-        await side.delete(keys)
 
 
 def _without_ttl(function: object) -> ConfigurationError:

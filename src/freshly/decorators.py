@@ -16,7 +16,6 @@ from typing import Any
 from .bound import CachedMethod
 from .cached import Cached
 from .core.key import KeyMaker
-from .core.shape import Shape
 from .core.tags import Tags, check_named
 from .core.template import Template
 from .errors import ConfigurationError
@@ -43,8 +42,7 @@ def decorate(
     names = tuple(signature(plain).parameters)
     name = f"{plain.__module__}.{plain.__qualname__}"
     tags = Tags(options.get("tags", ()), names)
-    shape = Shape(name, function=plain)
-    recipe = recipe_of(name, names, ttl, options, tags=tags, shape=shape)
+    recipe = recipe_of(name, names, ttl, options, tags=tags)
     cached = Cached(
         plain,
         is_async=iscoroutinefunction(plain),

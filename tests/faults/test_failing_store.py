@@ -14,7 +14,6 @@ from freshly import Cache, StoreError
 from freshly.core.entry import Entry
 from freshly.core.events import StoreFailed
 from freshly.core.ports import Look
-from freshly.core.shape import ANY, Shape
 from freshly.stores.memory import MemoryStore
 from freshly.testing import ManualClock, Stepper
 
@@ -28,17 +27,17 @@ class FailingStore(MemoryStore):
         if self.is_down:
             raise StoreError("the store does not answer")
 
-    async def look(self, key: str, tags: Iterable[str] = (), shape: Shape = ANY) -> Look:
+    async def look(self, key: str, tags: Iterable[str] = ()) -> Look:
         self._ask()
-        return await super().look(key, tags, shape)
+        return await super().look(key, tags)
 
-    async def land(self, entry: Entry[Any], unless: Callable[[], bool], shape: Shape = ANY) -> bool:
+    async def land(self, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
         self._ask()
-        return await super().land(entry, unless, shape)
+        return await super().land(entry, unless)
 
-    async def put(self, entry: Entry[Any], *, is_stamped: bool, shape: Shape = ANY) -> bool:
+    async def put(self, entry: Entry[Any], *, is_stamped: bool) -> bool:
         self._ask()
-        return await super().put(entry, is_stamped=is_stamped, shape=shape)
+        return await super().put(entry, is_stamped=is_stamped)
 
     async def invalidate(self, tags: Iterable[str]) -> int:
         self._ask()

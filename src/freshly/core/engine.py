@@ -18,15 +18,14 @@ from typing import Any, Final
 
 from ..errors import DeadlockError, StoreError
 from .entry import Entry
-from .events import Emit, ServedExpired, StoreFailed
+from .events import Event, ServedExpired, StoreFailed
 from .flight import Flight, Flights
 from .lifetime import Lifetime
 from .load import note_hit, running_load
 from .pauses import Pauses
 from .pilot import Pilot
-from .ports import Look, Reading, Runtime, Store
+from .ports import Look, Runtime, Store
 from .recipe import Call, Recipe
-from .shape import ANY, Shape
 from .verdict import Verdict, is_served_to_a_command, judge
 
 
@@ -50,7 +49,7 @@ class Engine:
         runtime: Runtime,
         flights: Flights,
         pauses: Pauses,
-        emit: Emit,
+        emit: Callable[[Event], None],
     ) -> None:
         self._store = store
         self._runtime = runtime
@@ -63,7 +62,7 @@ class Engine:
         """Return the value of ``call``: cached if it may be served, loaded otherwise."""
         ticket = self._flights.ticket()
         while True:
-            look = await self._look(call.key, call.tags, call.recipe.shape)
+            look = await self._look(call.key, call.tags)
             entry = look.entry
             match judge(entry, look.now, paused=self._pauses.is_on(call.key, look.now)):
                 case Verdict.SERVE if entry is not None:
@@ -85,7 +84,7 @@ class Engine:
         """
         ticket = self._flights.ticket()
         while True:
-            look = await self._look(call.key, call.tags, call.recipe.shape)
+            look = await self._look(call.key, call.tags)
             answer = await self._ride(call, look, ticket, newer_only=True)
             if answer is not AGAIN:
                 return answer
@@ -95,17 +94,17 @@ class Engine:
         look = await self._look(key, tags)
         return look.entry if is_served_to_a_command(look.entry, look.now) else None
 
-    async def peek(self, key: str, tags: Iterable[str], shape: Shape = ANY) -> Entry[Any] | None:
+    async def peek(self, key: str, tags: Iterable[str]) -> Entry[Any] | None:
         """Return what ``find`` does, and hand its tags to the load that this code runs inside."""
-        look = await self._look(key, tags, shape)
+        look = await self._look(key, tags)
         if not is_served_to_a_command(look.entry, look.now) or look.entry is None:
             return None
-        note_hit(self._flights, look.entry, look.now)
+        note_hit(self._store, look.entry, look.now)
         return look.entry
 
-    async def get(self, key: str, recipe: Recipe, shape: Shape | None = None) -> Entry[Any] | None:
+    async def get(self, key: str, recipe: Recipe) -> Entry[Any] | None:
         """Return the entry under ``key`` and count the read."""
-        look = await self._look(key, shape=recipe.shape if shape is None else shape)
+        look = await self._look(key)
         entry = look.entry
         if entry is None or not is_served_to_a_command(entry, look.now):
             recipe.counts.misses += 1
@@ -120,22 +119,19 @@ class Engine:
         recipe: Recipe,
         lifetime: Lifetime,
         tags: tuple[str, ...],
-        stamp: Reading | None,
+        stamp: int | None,
     ) -> bool:
         """Store ``value`` by hand; return whether it was stored.
 
         With a ``stamp`` it is stored unless it was overtaken since.
         """
-        look = await self._look(key, tags)
-        if look.stamp is None:
-            return False
-        taken = look.stamp if stamp is None else stamp
-        entry = self._pilot.entry(key, value, recipe, lifetime, tags, taken, look.now, 0.0)
+        now = (await self._look(key)).now
+        entry = self._pilot.entry(key, value, recipe, lifetime, tags, stamp or 0, now, 0.0)
         try:
-            stored = await self._store.put(entry, is_stamped=stamp is not None, shape=recipe.shape)
+            stored = await self._store.put(entry, is_stamped=stamp is not None)
             await self._store.tidy(self._flights.oldest_stamp)
         except StoreError as error:
-            self._emit(StoreFailed, "put", key, error)
+            self._emit(StoreFailed("put", key, error))
             return False
         if stored:
             self._pauses.end(key)
@@ -143,11 +139,11 @@ class Engine:
 
     # -- the steps of a read -----------------------------------------------------------------
 
-    async def _look(self, key: str, tags: Iterable[str] = (), shape: Shape = ANY) -> Look:
+    async def _look(self, key: str, tags: Iterable[str] = ()) -> Look:
         try:
-            return await self._store.look(key, tags, shape)
+            return await self._store.look(key, tags)
         except StoreError as error:
-            self._emit(StoreFailed, "look", key, error)
+            self._emit(StoreFailed("look", key, error))
             return Look(None, None, self._runtime.now(), _always_overtakes)
 
     def _serve(self, call: Call, entry: Entry[Any], now: float) -> Any:
@@ -159,12 +155,10 @@ class Engine:
 
     def _note(self, recipe: Recipe, entry: Entry[Any], now: float) -> None:
         entry.uses += 1
-        if not self._store.keeps_entries:
-            recipe.counts.retired_hits += 1
         if now >= entry.stale_at:
             recipe.counts.stale_hits += 1
         if self._flights.loads:
-            note_hit(self._flights, entry, now)
+            note_hit(self._store, entry, now)
 
     def _refresh_behind(self, call: Call, look: Look, ticket: int) -> None:
         if look.stamp is None:
@@ -178,14 +172,14 @@ class Engine:
 
     async def _stand_in(self, flight: Flight, call: Call, *, is_pilot: bool) -> Any:
         """Answer a failed load with the expired value, unless it was invalidated meanwhile."""
-        look = await self._look(call.key, call.tags, call.recipe.shape)
+        look = await self._look(call.key, call.tags)
         if look.entry is None or judge(look.entry, look.now) is Verdict.LOAD:
             flight.raise_error()
         assert look.entry is not None
         call.recipe.counts.misses -= 1
         call.recipe.counts.waits -= not is_pilot
         if is_pilot and flight.error is not None:
-            self._emit(ServedExpired, call.key, call.recipe.counts.name, flight.error)
+            self._emit(ServedExpired(call.key, call.recipe.counts.name, flight.error))
         return self._serve(call, look.entry, look.now)
 
     # -- riding ------------------------------------------------------------------------------
@@ -291,9 +285,9 @@ class Engine:
             flight.raise_error()
         if not is_pilot and flight.ticket < ticket and await self._was_overtaken(flight, call):
             return AGAIN
-        outer = running_load(self._flights)
+        outer = running_load(self._store)
         if outer is not None:
-            outer.collect(flight.tags, flight.stamp, is_stale=flight.made_from_stale)
+            outer.collect(flight.tags, is_stale=flight.made_from_stale)
         copy = call.recipe.copy
         return flight.value if copy is None else copy(flight.value)
 
@@ -318,5 +312,5 @@ class Engine:
         )
 
 
-def _always_overtakes(stamp: Reading, tags: Iterable[str], key: str | None) -> bool:
+def _always_overtakes(stamp: int, tags: Iterable[str], key: str | None) -> bool:
     return True

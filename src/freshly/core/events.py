@@ -1,15 +1,11 @@
-"""What happened, as values: observers get them, and none is made that nobody listens for.
+"""What happened, as values: an observer gets them, the engine makes them.
 
-A hit makes none at all: the hit path counts in the entry, and nothing else.
+A hit makes none: the hit path counts in the entry, and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ParamSpec, Protocol
-
-P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +43,7 @@ class ServedExpired:
 class Invalidated:
     """Tags, keys, a pattern or everything became invalid at ``reading`` of the logical clock."""
 
-    reading: Any
+    reading: int
     tags: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     pattern: str | None = None
@@ -58,7 +54,7 @@ class Invalidated:
 class MarkedStale:
     """Tags were marked stale."""
 
-    reading: Any
+    reading: int
     tags: tuple[str, ...]
 
 
@@ -124,9 +120,3 @@ Event = (
     | InvalidationsDelivered
     | InvalidationsLost
 )
-
-
-class Emit(Protocol):
-    """Make an event of ``kind`` and hand it to those who listen for it; if nobody does, make none."""
-
-    def __call__(self, kind: Callable[P, Event], /, *args: P.args, **kwargs: P.kwargs) -> None: ...

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A moment in the life of one store, which alone can say what it means."""
+    """A moment in the life of one store. Of two stores they cannot be compared."""
 
-    reading: Any
+    reading: int
     origin: object = field(repr=False)
 
 
