@@ -12,12 +12,14 @@ from .core.token import Stamp, Token
 from .errors import (
     ConfigurationError,
     DeadlockError,
+    EncodeError,
     FreshlyError,
     FreshlyWarning,
     KeyTextError,
     StoreError,
 )
 from .handles import AsyncCached, BlockingCached
+from .wire.ownership import register_type
 
 #: The cache that most programs need: one for the process.
 cache = Cache()
@@ -28,6 +30,7 @@ __all__ = [
     "Cache",
     "ConfigurationError",
     "DeadlockError",
+    "EncodeError",
     "Entry",
     "FreshlyError",
     "FreshlyWarning",
@@ -39,4 +42,5 @@ __all__ = [
     "StoreError",
     "Token",
     "cache",
+    "register_type",
 ]

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 __all__ = [
     "ConfigurationError",
     "DeadlockError",
+    "EncodeError",
     "FreshlyError",
     "FreshlyWarning",
     "KeyTextError",
@@ -33,6 +34,13 @@ class KeyTextError(ConfigurationError):
 
 class DeadlockError(FreshlyError, RuntimeError):
     """A read would wait for a load that waits, directly or not, for this read."""
+
+
+class EncodeError(FreshlyError, TypeError):
+    """A value cannot be stored outside of the process: its codec has no bytes for it.
+
+    Its caller gets the value all the same, unless the cache was told ``on_encode_error="raise"``.
+    """
 
 
 class StoreError(FreshlyError):

@@ -10,6 +10,7 @@ EXPORTS = [
     "Cache",
     "ConfigurationError",
     "DeadlockError",
+    "EncodeError",
     "Entry",
     "FreshlyError",
     "FreshlyWarning",
@@ -21,6 +22,7 @@ EXPORTS = [
     "StoreError",
     "Token",
     "cache",
+    "register_type",
 ]
 
 

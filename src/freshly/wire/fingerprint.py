@@ -1,0 +1,170 @@
+"""Eight bytes that stand for a type: equal where one release of a program reads what another wrote.
+
+They are made from a text of the shape, in which all stands that decides about the bytes or about
+what a value may be: names of classes, fields and their types, whether a field has a default, members
+of enums, literals, conditions of pydantic and msgspec. The text has no addresses and no order that a
+hash seed decides, and is the same in every version of Python.
+
+The highest bit says that a reader who knows no type may read the payload as plain values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import blake2b
+from types import NoneType
+from typing import Any
+
+from ..core.typename import type_name
+from .shape import (
+    Anything,
+    Atom,
+    Choice,
+    Constrained,
+    Fixed,
+    Items,
+    Literally,
+    Members,
+    Own,
+    Pairs,
+    Record,
+    Refused,
+    Shape,
+)
+
+__all__ = ["PLAIN", "fingerprint", "is_readable_untyped", "shape_text"]
+
+# Part of every text: when a payload of an equal shape gets other bytes, this changes.
+_FORMAT = "freshly 1"
+
+#: The fingerprint of values about whose type nothing is said.
+PLAIN = b"\x80plain-1"
+
+_JSON_LIKE = (NoneType, bool, int, float, str, bytes)
+
+
+def fingerprint(shape: Shape) -> bytes:
+    if _says_nothing(shape):
+        return PLAIN
+    digest = bytearray(blake2b(f"{_FORMAT} {shape_text(shape)}".encode(), digest_size=8).digest())
+    digest[0] = digest[0] | 0x80 if _is_plain(shape) else digest[0] & 0x7F
+    return bytes(digest)
+
+
+def is_readable_untyped(schema: bytes) -> bool:
+    return schema[0] >= 0x80
+
+
+def _says_nothing(shape: Shape) -> bool:
+    """Return whether it is what ``Any``, ``dict`` or ``list`` say."""
+    match shape:
+        case Anything(why=""):
+            return True
+        case Items(cls=cls, item=Anything()):
+            return cls is list
+        case Pairs(cls=cls, key=Anything(), value=Anything()):
+            return cls is dict
+        case _:
+            return False
+
+
+def _is_plain(shape: Shape) -> bool:
+    """Return whether msgpack alone tells the types of such a value."""
+    match shape:
+        case Anything():
+            return True
+        case Atom(cls=cls):
+            return cls in _JSON_LIKE
+        case Items(cls=cls, item=item):
+            return cls is list and _is_plain(item)
+        case Pairs(cls=cls, key=key, value=value):
+            return cls is dict and _is_plain(key) and _is_plain(value)
+        case Choice(options=options):
+            return all(map(_is_plain, options))
+        case Literally():
+            return True
+        case _:
+            return False
+
+
+def shape_text(shape: Shape) -> str:
+    """Return the text that the fingerprint is made of."""
+    return _text(shape, ())
+
+
+def _text(shape: Shape, outer: tuple[Record, ...]) -> str:
+    match shape:
+        case Anything(why=why):
+            return f"any({why})" if why else "any"
+        case Atom(cls=cls):
+            return _name(cls)
+        case Items(cls=cls, item=item):
+            return f"{_name(cls)}[{_text(item, outer)}]"
+        case Fixed(items=items):
+            return f"tuple({','.join(_text(each, outer) for each in items)})"
+        case Pairs(cls=cls, key=key, value=value):
+            return f"{_name(cls)}[{_text(key, outer)}:{_text(value, outer)}]"
+        case Choice(options=options):
+            # X | None and None | X are one type, and typing may or may not drop what is said twice.
+            return f"({'|'.join(sorted({_text(each, outer) for each in options}))})"
+        case Literally(values=values):
+            return f"literal({','.join(sorted(f'{_name(type(each))}:{each!r}' for each in values))})"
+        case Members(cls=cls):
+            return f"{type_name(cls)}<{','.join(_members(cls))}>"
+        case Constrained(shape=inner, conditions=conditions):
+            return f"{_text(inner, outer)}&{','.join(map(_condition, conditions))}"
+        case Own(label=label):
+            return f"own {label}"
+        case Refused(label=label):
+            return f"refused {label}"
+        case Record():
+            return _record(shape, outer)
+
+
+def _record(record: Record, outer: tuple[Record, ...]) -> str:
+    if record in outer:
+        return f"^{len(outer) - outer.index(record)}"
+    inside = (*outer, record)
+    fields = (
+        f"{field.name}:{_text(field.shape, inside)}{'' if field.is_required else '='}"
+        for field in record.fields
+    )
+    return f"{record.style} {record.label}{{{','.join(fields)}}}{record.says}"
+
+
+def _members(cls: Any) -> Iterator[str]:
+    # In no order: it is the names and values that decide.
+    for name in sorted(cls.__members__):
+        value = cls.__members__[name].value
+        yield f"{name}={_name(type(value))}:{_plain_text(value)}"
+
+
+def _condition(condition: object) -> str:
+    """Return a condition as the name of its class and its simple attributes: ``Ge(ge=1)``."""
+    said = {
+        name: getattr(condition, name, None)
+        for name in {*getattr(condition, "__dict__", ()), *_slots(type(condition))}
+    }
+    texts = [f"{name}={_plain_text(said[name])}" for name in sorted(said) if said[name] is not None]
+    return f"{type(condition).__name__}({','.join(texts)})" if texts else _plain_text(condition)
+
+
+def _slots(cls: type) -> Iterator[str]:
+    for base in cls.__mro__:
+        slots = vars(base).get("__slots__", ())
+        yield from (slots,) if isinstance(slots, str) else slots
+    yield from getattr(cls, "__struct_fields__", ())
+
+
+def _plain_text(value: object) -> str:
+    """Return a text without addresses: what is no plain value stands as its name."""
+    if isinstance(value, str | int | float | bytes | NoneType):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(_plain_text, value))}]"
+    name = getattr(value, "__qualname__", None)
+    return name if isinstance(name, str) else type(value).__qualname__
+
+
+def _name(cls: type) -> str:
+    return cls.__name__  # of a builtin or one of the standard library, whose modules move

@@ -1,0 +1,179 @@
+"""What an annotation says about a value: a tree of these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeAlias
+
+from .ownership import Owner
+
+__all__ = [
+    "Anything",
+    "Atom",
+    "Choice",
+    "Constrained",
+    "Field",
+    "Fixed",
+    "Items",
+    "Literally",
+    "Members",
+    "Own",
+    "Pairs",
+    "Record",
+    "Refused",
+    "Shape",
+    "parts",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Anything:
+    """Nothing is known of the value. ``why`` names an annotation that could not be read."""
+
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """A builtin without parts: ``int``, ``datetime``, ``UUID``."""
+
+    cls: type
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Any number of items: a list, set, deque, or tuple. ``cls`` is the usual class for it."""
+
+    cls: type
+    item: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """A tuple with one shape for each place."""
+
+    items: tuple[Shape, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """A mapping."""
+
+    cls: type
+    key: Shape
+    value: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    options: tuple[Shape, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Literally:
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """An enum."""
+
+    cls: type[Enum]
+
+
+@dataclass(frozen=True, slots=True)
+class Constrained:
+    """A shape, and conditions that somebody may check when such a value is made."""
+
+    shape: Shape
+    conditions: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    name: str
+    shape: Shape
+    is_required: bool = True
+
+
+@dataclass(eq=False, slots=True)
+class Record:
+    """A class with declared fields. It may refer to itself, so its fields come after it.
+
+    ``style`` is how it declares them: see records.py. ``label`` tells it from other classes;
+    ``says`` is what else decides about its bytes. A simple one consists of its fields and nothing
+    else, and is made by setting them.
+    """
+
+    cls: type
+    style: str
+    label: str
+    fields: tuple[Field, ...] = ()
+    says: str = ""
+    is_simple: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A class that brings its codec: ``owner``, or if that is ``None``, a registered one."""
+
+    cls: type
+    label: str
+    owner: Owner | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Values that no codec can carry. ``why`` goes on after the name of the type."""
+
+    label: str
+    why: str
+
+
+Shape: TypeAlias = (
+    Anything
+    | Atom
+    | Items
+    | Fixed
+    | Pairs
+    | Choice
+    | Literally
+    | Members
+    | Constrained
+    | Record
+    | Own
+    | Refused
+)
+
+
+def parts(shape: Shape) -> Iterator[Shape]:
+    """Yield ``shape`` and all shapes within it, in the order of the annotation; a record once."""
+    met: set[int] = set()
+    ahead = [shape]
+    while ahead:
+        here = ahead.pop()
+        if isinstance(here, Record):
+            if id(here) in met:
+                continue
+            met.add(id(here))
+        yield here
+        ahead.extend(reversed(list(_within(here))))
+
+
+def _within(shape: Shape) -> Iterator[Shape]:
+    match shape:
+        case Items(item=item):
+            yield item
+        case Fixed(items=shapes) | Choice(options=shapes):
+            yield from shapes
+        case Pairs(key=key, value=value):
+            yield key
+            yield value
+        case Constrained(shape=inner):
+            yield inner
+        case Record(fields=fields):
+            yield from (field.shape for field in fields)
+        case _:
+            pass
