@@ -10,8 +10,9 @@ from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, Unpack, cast
 
 from .blocking import Blocking
-from .bulkcommands import BulkCommands
+from .commands import Commands
 from .core.counts import Stats
+from .core.events import Event
 from .core.load import running_load
 from .core.ports import Clock, Observer
 from .core.tags import check_named
@@ -22,12 +23,13 @@ from .home import Home
 from .options import TTL, CacheOptions, EarlyOptions, SoftOptions, check_names
 from .runtime.clock import SystemClock
 from .runtime.threads import finish
+from .side import Side
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Cache(BulkCommands):
+class Cache(Commands):
     """A cache for functions, with tags that invalidate.
 
     It works at once, in memory; ``setup`` puts another store behind it. Safe for event loops and
@@ -152,13 +154,10 @@ class Cache(BulkCommands):
         return decorator
 
     async def _invalidate(self, tags: tuple[str, ...], keys: tuple[str, ...]) -> None:
-        if tags:
-            await self._home.parts.invalidate(tags)
-        if keys:
-            await self._home.parts.delete(keys)
+        await _invalidate_on(self._home.parts.awaited, tags, keys)
 
     def _invalidate_blocking(self, tags: tuple[str, ...], keys: tuple[str, ...]) -> None:
-        finish(self._invalidate(tags, keys))
+        finish(_invalidate_on(self._home.parts.stepped, tags, keys))
 
     def tag(self, *tags: str) -> None:
         """Add ``tags`` to the entry that the running loader makes.
@@ -166,9 +165,9 @@ class Cache(BulkCommands):
         Call it inside a cached function. Where nothing is cached, it does nothing.
         """
         named = check_named(tags, "tag")
-        load = running_load(self._home.parts.store)
+        load = running_load(self._home.parts.flights)
         if load is not None:
-            load.collect(named)
+            load.add(named)
 
     # -- life --------------------------------------------------------------------------------
 
@@ -183,12 +182,14 @@ class Cache(BulkCommands):
         """Return what happened since the cache was made. Takes time in proportion to the entries."""
         return self._home.stats()
 
-    def observe(self, observer: Observer) -> Callable[[], None]:
-        """Have ``observer`` called with each event but hits; return what stops it.
+    def observe(self, observer: Observer, *kinds: type[Event]) -> Callable[[], None]:
+        """Have ``observer`` called with each event of ``kinds``, by default all; return what stops it.
 
-        It is called where the thing happens, so it must be quick. What it raises is logged.
+        The kinds are the classes in ``freshly.observe``. A hit is none of them, and an event that
+        nobody listens for is not made. The observer is called where the thing happens, in that
+        thread or task, so it must be quick. What it raises is logged.
         """
-        return self._home.observe(observer)
+        return self._home.observe(observer, kinds)
 
     async def close(self, drain: float = 5.0) -> None:
         """End everything that runs for this cache, and drop its entries.
@@ -212,6 +213,13 @@ class Cache(BulkCommands):
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+
+async def _invalidate_on(side: Side, tags: tuple[str, ...], keys: tuple[str, ...]) -> None:
+    if tags:
+        await side.invalidate(tags)
+    if keys:
+        await side.delete(keys)
 
 
 def _without_ttl(function: object) -> ConfigurationError:

@@ -76,11 +76,11 @@ class Cached:
             "rows": self._rows,
             "instances": self._instances,
             "now": parts.clock.now,
-            "clock": parts.gate,
-            "holds": parts.gate.holds,
+            "clock": parts.store.gate,
+            "holds": parts.store.gate.holds,
             "flights": parts.flights,
             "note": note_hit,
-            "store": parts.store,
+            "owner": parts.flights,
             "slow": slow,
         }
         self._wiring.update({OURS + name: thing for name, thing in ours.items()})
@@ -90,12 +90,12 @@ class Cached:
     async def _read(self, values: tuple[Any, ...]) -> Any:
         if self._is_bypassed():
             return await self._uncached(values)
-        return await self._parts.engine.read(self.call(values))
+        return await self._parts.awaited.engine.read(self.call(values))
 
     def _read_blocking(self, values: tuple[Any, ...]) -> Any:
         if self._is_bypassed():
             return self._uncached(values)
-        return finish(self._parts.blocking_engine.read(self.call(values)))
+        return finish(self._parts.stepped.engine.read(self.call(values)))
 
     # -- calls -------------------------------------------------------------------------------
 
@@ -228,16 +228,16 @@ class AsyncVerbs(Verbs):
         call = self._cached.call(self._cached.bind(args, kwargs))
         if self._cached.is_bypassed:
             return None
-        return await self._cached.parts.engine.peek(call.key, call.tags)
+        return await self._cached.parts.awaited.engine.peek(call.key, call.tags, call.recipe.shape)
 
     async def refresh(self, /, *args: Any, **kwargs: Any) -> Any:
         values = self._cached.bind(args, kwargs)
         if self._cached.is_bypassed:
             return await self._cached.load_uncached(values)
-        return await self._cached.parts.engine.refresh(self._cached.call(values))
+        return await self._cached.parts.awaited.engine.refresh(self._cached.call(values))
 
     async def delete(self, /, *args: Any, **kwargs: Any) -> bool:
-        return await self._cached.parts.delete((self.key(*args, **kwargs),)) > 0
+        return await self._cached.parts.awaited.delete((self.key(*args, **kwargs),)) > 0
 
 
 class BlockingVerbs(Verbs):
@@ -245,16 +245,16 @@ class BlockingVerbs(Verbs):
         call = self._cached.call(self._cached.bind(args, kwargs))
         if self._cached.is_bypassed:
             return None
-        return finish(self._cached.parts.blocking_engine.peek(call.key, call.tags))
+        return finish(self._cached.parts.stepped.engine.peek(call.key, call.tags, call.recipe.shape))
 
     def refresh(self, /, *args: Any, **kwargs: Any) -> Any:
         values = self._cached.bind(args, kwargs)
         if self._cached.is_bypassed:
             return self._cached.load_uncached(values)
-        return finish(self._cached.parts.blocking_engine.refresh(self._cached.call(values)))
+        return finish(self._cached.parts.stepped.engine.refresh(self._cached.call(values)))
 
     def delete(self, /, *args: Any, **kwargs: Any) -> bool:
-        return finish(self._cached.parts.delete((self.key(*args, **kwargs),))) > 0
+        return finish(self._cached.parts.stepped.delete((self.key(*args, **kwargs),))) > 0
 
 
 __all__ = ["Cached"]

@@ -10,14 +10,16 @@ from collections.abc import Awaitable, Callable, Iterable
 from inspect import isawaitable
 from typing import Any, TypeVar, Unpack, overload
 
-from .core.bulk import BulkEngine
 from .core.duration import Duration
 from .core.recipe import Call
+from .core.shape import shape_of
 from .core.tags import check_key, check_named, given_tags
 from .core.token import Stamp, Token
 from .errors import ConfigurationError
 from .home import Home
 from .options import TTL, LoadOptions, fixed_lifetime, load_recipe
+from .parts import Parts
+from .side import Side
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -34,14 +36,17 @@ class Commands:
         self._home = home
 
     @property
-    def _engine(self) -> BulkEngine:
-        return self._home.parts.engine
+    def _side(self) -> Side:
+        return self._side_of(self._home.parts)
+
+    def _side_of(self, parts: Parts) -> Side:
+        return parts.awaited
 
     async def _settle_in(self) -> None:
         """Close what ``setup`` has replaced."""
         for parts in self._home.take_retired():
             parts.retire()
-            await parts.store.close()
+            await self._side_of(parts).store.close()
 
     # -- values by hand ----------------------------------------------------------------------
 
@@ -64,8 +69,9 @@ class Commands:
         await self._settle_in()
         if self._home.is_disabled():
             return default
-        entry = await self._engine.get(key, self._home.by_hand)
-        return default if entry is None or not is_instance(entry.value, type) else entry.value
+        shape = None if type is None else shape_of(type)
+        entry = await self._side.engine.get(key, self._home.by_hand, shape)
+        return default if entry is None or not _is_instance(entry.value, type) else entry.value
 
     async def set(
         self,
@@ -93,7 +99,7 @@ class Commands:
         if self._home.is_disabled() or not self._is_of_this_store(stamp):
             return False
         reading = None if stamp is None else stamp.reading
-        return await self._engine.put(key, value, self._home.by_hand, lifetime, named, reading)
+        return await self._side.engine.put(key, value, self._home.by_hand, lifetime, named, reading)
 
     def _is_of_this_store(self, stamp: object) -> bool:
         if stamp is None:
@@ -131,16 +137,16 @@ class Commands:
                 f"get_or_set(loader={loader!r}) cannot be called: give a function without arguments"
             )
         await self._settle_in()
-        load = awaited(loader)
+        load = _awaited(loader)
         if self._home.is_disabled():
             return await load()
-        return await self._engine.read(Call(key, named, asked, load))
+        return await self._side.engine.read(Call(key, named, asked, load))
 
     async def exists(self, key: str) -> bool:
         """Return whether ``get(key)`` would be served a value now. Nothing is counted."""
         check_key(key, "exists")
         await self._settle_in()
-        return not self._home.is_disabled() and await self._engine.find(key) is not None
+        return not self._home.is_disabled() and await self._side.engine.find(key) is not None
 
     # -- invalidating ------------------------------------------------------------------------
 
@@ -149,7 +155,7 @@ class Commands:
         for key in keys:
             check_key(key, "delete")
         await self._settle_in()
-        return await self._home.parts.delete(keys)
+        return await self._side.delete(keys)
 
     async def delete_match(self, pattern: str) -> int:
         """Delete the entries whose key matches a glob; return how many could have been served.
@@ -160,7 +166,7 @@ class Commands:
         """
         check_key(pattern, "delete_match")
         await self._settle_in()
-        return await self._home.parts.delete_match(pattern)
+        return await self._side.delete_match(pattern)
 
     async def delete_tags(self, *tags: str) -> Token:
         """Invalidate every entry that has one of ``tags``, and every load of one that runs now.
@@ -174,7 +180,7 @@ class Commands:
         """
         named = check_named(tags, "delete_tags")
         await self._settle_in()
-        return await self._home.parts.invalidate(named)
+        return await self._side.invalidate(named)
 
     async def mark_stale(self, *tags: str) -> Token:
         """Make every entry that has one of ``tags`` stale: served once more, and refreshed behind.
@@ -184,30 +190,30 @@ class Commands:
         """
         named = check_named(tags, "mark_stale")
         await self._settle_in()
-        return await self._home.parts.mark_stale(named)
+        return await self._side.mark_stale(named)
 
     async def clear(self) -> Token:
         """Delete all entries of this cache, and nothing that is not its own."""
         await self._settle_in()
-        return await self._home.parts.clear()
+        return await self._side.clear()
 
     async def stamp(self) -> Stamp:
         """Return the reading of the logical clock, for ``set(..., stamp=)``."""
         await self._settle_in()
-        return await self._home.parts.stamp()
+        return await self._side.stamp()
 
     async def ping(self) -> bool:
         """Return ``True`` if the store answers; raise ``StoreError`` if it does not."""
         await self._settle_in()
-        await self._home.parts.store.ping()
+        await self._side.store.ping()
         return True
 
 
-def is_instance(value: object, expected: Any) -> bool:
+def _is_instance(value: object, expected: Any) -> bool:
     return not isinstance(expected, type) or isinstance(value, expected)
 
 
-def awaited(loader: Callable[[], Any]) -> Callable[[], Awaitable[Any]]:
+def _awaited(loader: Callable[[], Any]) -> Callable[[], Awaitable[Any]]:
     async def load() -> Any:
         value = loader()
         return await value if isawaitable(value) else value

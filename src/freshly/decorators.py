@@ -16,6 +16,7 @@ from typing import Any
 from .bound import CachedMethod
 from .cached import Cached
 from .core.key import KeyMaker
+from .core.shape import Shape
 from .core.tags import Tags, check_named
 from .core.template import Template
 from .errors import ConfigurationError
@@ -42,7 +43,8 @@ def decorate(
     names = tuple(signature(plain).parameters)
     name = f"{plain.__module__}.{plain.__qualname__}"
     tags = Tags(options.get("tags", ()), names)
-    recipe = recipe_of(name, names, ttl, options, tags=tags)
+    shape = Shape(name, function=plain)
+    recipe = recipe_of(name, names, ttl, options, tags=tags, shape=shape)
     cached = Cached(
         plain,
         is_async=iscoroutinefunction(plain),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import Any, ParamSpec, get_args
 from weakref import WeakSet
 
 from .cached import Cached
@@ -16,7 +16,8 @@ from .core.counts import Stats, summarise
 from .core.definition import Definitions
 from .core.events import Event
 from .core.ports import Clock, Observer
-from .observe.log import log
+from .errors import ConfigurationError
+from .observe.log import Log
 from .options import by_hand
 from .parts import Parts
 from .stores.url import open_store
@@ -29,11 +30,20 @@ MAX_REFRESHES = 64
 KILL_SWITCH = "FRESHLY_DISABLED"
 
 
+P = ParamSpec("P")
+
+Kinds = Iterable[type[Event]]
+
+#: What can be listened for.
+KINDS: frozenset[type[Event]] = frozenset(get_args(Event))
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class _Observing:
     """One subscription: an observer that subscribed twice is called twice, and stopped one by one."""
 
     call: Observer
+    kinds: frozenset[object]
 
 
 Dice = Callable[[], float]
@@ -46,7 +56,9 @@ class Home:
         self.by_hand = by_hand("by hand")
         self._functions: WeakSet[Cached] = WeakSet()
         self.definitions = Definitions()
-        self._observers: tuple[_Observing, ...] = (_Observing(log),)
+        self._observers: tuple[_Observing, ...] = ()
+        log = Log(now=lambda: self.clock.now())
+        self.observe(log, log.kinds)
         self._lock = Lock()
         self._disabled = 0
         self._retired: list[Parts] = []
@@ -105,9 +117,9 @@ class Home:
 
     # -- what happened -----------------------------------------------------------------------
 
-    def observe(self, observer: Observer) -> Callable[[], None]:
+    def observe(self, observer: Observer, kinds: Kinds = ()) -> Callable[[], None]:
         # A tuple of its own each time: an observer may come or go while an event is on its way.
-        one = _Observing(observer)
+        one = _Observing(observer, _checked(kinds) or KINDS)
         self._observers = (*self._observers, one)
 
         def stop() -> None:
@@ -115,8 +127,12 @@ class Home:
 
         return stop
 
-    def emit(self, event: Event) -> None:
-        for observer in self._observers:
+    def emit(self, kind: Callable[P, Event], /, *args: P.args, **kwargs: P.kwargs) -> None:
+        listening = [one for one in self._observers if kind in one.kinds]
+        if not listening:
+            return
+        event = kind(*args, **kwargs)
+        for observer in listening:
             try:
                 observer.call(event)
             except Exception:
@@ -131,3 +147,13 @@ class Home:
             evictions=store.evictions,
             invalidations=store.invalidations,
         )
+
+
+def _checked(kinds: Kinds) -> frozenset[type[Event]]:
+    asked = frozenset(kinds)
+    for kind in asked - KINDS:
+        raise ConfigurationError(
+            f"observe() was asked for {kind!r}, which is no kind of event: name classes of "
+            f"freshly.observe, {', '.join(sorted(each.__name__ for each in KINDS))}"
+        )
+    return asked

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from copy import deepcopy
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, TypeAlias, TypedDict
 
 from .core.byname import ByName
 from .core.counts import Counts
 from .core.duration import Duration, seconds
 from .core.lifetime import Lifetime
 from .core.recipe import Arguments, Recipe
+from .core.shape import ANY, Shape
 from .core.tags import Tags, TagsOption, given_tags
 from .errors import ConfigurationError, did_you_mean
 
@@ -48,19 +49,6 @@ class LoadOptions(Policy, _Soft, _Early, total=False):
     tags: Iterable[str]
 
 
-class _Together(TypedDict, total=False):
-    missing: Any
-    missing_ttl: Duration | None
-    on_error: Literal["raise", "return"]
-    max_batch: int | None
-
-
-class LoadManyOptions(Policy, _Soft, _Early, _Together, total=False):
-    """The options of ``get_or_set_many``: its tags are templates over ``{key}`` and ``{result}``."""
-
-    tags: TagsOption
-
-
 class _FunctionOptions(Policy, total=False):
     key: str | None
     tags: TagsOption
@@ -79,13 +67,6 @@ class EarlyOptions(_FunctionOptions, _Soft, total=False):
 
 class CacheOptions(_FunctionOptions, _Soft, _Early, total=False):
     """The options of ``cache(...)``."""
-
-
-class ManyOptions(CacheOptions, _Together, total=False):
-    """The options of ``cache.many``."""
-
-    of: str | None
-    each: str | None
 
 
 def check_names(options: Iterable[str], known: Any, what: str) -> None:
@@ -110,6 +91,7 @@ def recipe(
     *,
     tags: Tags,
     counts: Counts | None = None,
+    shape: Shape = ANY,
 ) -> Recipe:
     """Check the options of one function and return what the engine does with them.
 
@@ -125,6 +107,7 @@ def recipe(
             DEFAULT_RETRY_AFTER if retry_after is None else seconds(retry_after, "retry_after")
         ),
         copy=deepcopy if options.get("copy") else None,
+        shape=shape,
     )
 
 

@@ -10,7 +10,7 @@ runs none of our code but its own few lines:
                 entry.seen == clock.gate or holds(entry, now())
             ):
                 if flights.loads:
-                    note(store, entry, now())
+                    note(owner, entry, now())
                 entry.uses += 1
                 return entry.value
         return await slow((user_id, page))
@@ -134,7 +134,7 @@ def _hit(plan: Plan) -> list[str]:
         "            §entry.seen == §clock.gate or §holds(§entry, §now())",
         "        ):",
         "            if §flights.loads:",
-        "                §note(§store, §entry, §now())",
+        "                §note(§owner, §entry, §now())",
         "            §entry.uses += 1",
         f"            return {value}",
     ]

@@ -25,6 +25,7 @@ from freshly import Cache
 from freshly.core.engine import Engine
 from freshly.core.entry import Entry
 from freshly.core.flight import Flights
+from freshly.core.shape import ANY, Shape
 from freshly.stores.memory import MemoryStore
 from freshly.testing import History, ManualClock
 
@@ -230,15 +231,15 @@ async def test_no_read_ever_gets_what_was_invalidated_before_it_started(face: st
 class StampsAfterTheLoad(MemoryStore):
     """What most libraries do: an entry is as new as the moment it is stored."""
 
-    async def land(self, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
+    async def land(self, entry: Entry[Any], unless: Callable[[], bool], shape: Shape = ANY) -> bool:
         entry.stamp = entry.seen = self.logical.reading
-        return await super().land(entry, unless)
+        return await super().land(entry, unless, shape)
 
 
 class LandsUnasked(MemoryStore):
     """It stores what a load made, whatever came meanwhile. Tags still save it; keys do not."""
 
-    async def land(self, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
+    async def land(self, entry: Entry[Any], unless: Callable[[], bool], shape: Shape = ANY) -> bool:
         with self._lock:
             self._add(entry)
             return True

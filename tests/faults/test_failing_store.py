@@ -14,6 +14,7 @@ from freshly import Cache, StoreError
 from freshly.core.entry import Entry
 from freshly.core.events import StoreFailed
 from freshly.core.ports import Look
+from freshly.core.shape import ANY, Shape
 from freshly.stores.memory import MemoryStore
 from freshly.testing import ManualClock, Stepper
 
@@ -27,17 +28,17 @@ class FailingStore(MemoryStore):
         if self.is_down:
             raise StoreError("the store does not answer")
 
-    async def look(self, key: str, tags: Iterable[str] = ()) -> Look:
+    async def look(self, key: str, tags: Iterable[str] = (), shape: Shape = ANY) -> Look:
         self._ask()
-        return await super().look(key, tags)
+        return await super().look(key, tags, shape)
 
-    async def land(self, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
+    async def land(self, entry: Entry[Any], unless: Callable[[], bool], shape: Shape = ANY) -> bool:
         self._ask()
-        return await super().land(entry, unless)
+        return await super().land(entry, unless, shape)
 
-    async def put(self, entry: Entry[Any], *, is_stamped: bool) -> bool:
+    async def put(self, entry: Entry[Any], *, is_stamped: bool, shape: Shape = ANY) -> bool:
         self._ask()
-        return await super().put(entry, is_stamped=is_stamped)
+        return await super().put(entry, is_stamped=is_stamped, shape=shape)
 
     async def invalidate(self, tags: Iterable[str]) -> int:
         self._ask()

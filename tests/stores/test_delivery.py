@@ -37,7 +37,7 @@ class Store:
         self.delivery = Delivery(
             self.undelivered,
             self._deliver,
-            self.events.append,
+            lambda kind, *fields: self.events.append(kind(*fields)),
             now=self.clock.now,
             dice=lambda: dice,
             wait=self._wait,

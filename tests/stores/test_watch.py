@@ -24,7 +24,12 @@ class Server:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.events: list[Event] = []
-        self.watch = Watch("redis://server", Breaker(1.0), self.clock.now, self.events.append)
+        self.watch = Watch(
+            "redis://server",
+            Breaker(1.0),
+            self.clock.now,
+            lambda kind, *fields: self.events.append(kind(*fields)),
+        )
         self.error: StoreError | None = None
         self.asked = 0
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Annotated, Any, assert_type
 
 from freshly import Cache, Entry, NoKey, Stamp, Stats, Token, cache
+from freshly.observe import EVERYTHING, Loaded, LoadFailed, Log
 
 
 class User:
@@ -164,14 +165,6 @@ async def commands(own: Cache) -> None:
     assert_type(await own.set("k", 1, "5m", stamp=stamp), bool)
     assert_type(await own.get_or_set("k", load), User)
     assert_type(await own.get_or_set("k", lambda: 1, ttl="1h"), int)
-    assert_type(await own.get_many(["k"]), dict[str, Any])
-    assert_type(await own.get_many(["k"], type=User), dict[str, User])
-    assert_type(await own.get_many(["k"], type=User, default=0), dict[str, User | int])
-    assert_type(await own.set_many({"k": User()}, "1h", tags=["user:{key}"]), int)
-    assert_type(await own.get_or_set_many(["k"], load_many), dict[str, User])
-    assert_type(await own.get_or_set_many(["k"], load_in_order, "1h"), dict[str, User])
-    assert_type(await own.get_or_set_many(["k"], lambda keys: dict.fromkeys(keys, 1)), dict[str, int])
-    assert_type(await own.delete_many(["k", "l"]), int)
     assert_type(await own.delete("k", "l"), int)
     assert_type(await own.delete_match("k*"), int)
     assert_type(await own.exists("k"), bool)
@@ -191,11 +184,6 @@ def blocking_commands(own: Cache) -> None:
     assert_type(own.blocking.get("k", type=User), User | None)
     assert_type(own.blocking.set("k", 1), bool)
     assert_type(own.blocking.get_or_set("k", lambda: 1), int)
-    assert_type(own.blocking.get_many(["k"], type=User), dict[str, User])
-    assert_type(own.blocking.set_many({"k": 1}), int)
-    assert_type(own.blocking.get_or_set_many(["k"], load_blocking), dict[str, int])
-    assert_type(own.blocking.get_or_set_many(["k"], lambda keys: [1]), dict[str, int])
-    assert_type(own.blocking.delete_many(["k"]), int)
     assert_type(own.blocking.delete("k"), int)
     assert_type(own.blocking.delete_tags("a"), Token)
     assert_type(own.blocking.exists("k"), bool)
@@ -203,17 +191,18 @@ def blocking_commands(own: Cache) -> None:
     own.blocking.close()
 
 
+def observing(own: Cache) -> None:
+    def note(event: object) -> None: ...
+
+    def note_load(event: Loaded) -> None: ...
+
+    assert_type(own.observe(note), Callable[[], None])
+    own.observe(note, Loaded, LoadFailed)
+    own.observe(note_load, Loaded)
+    own.observe(Log("app.cache", levels=EVERYTHING), *Log().kinds)
+
+    own.observe(note, "Loaded")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
 async def load() -> User:
     return User()
-
-
-async def load_many(keys: list[str]) -> dict[str, User]:
-    return {}
-
-
-async def load_in_order(keys: list[str]) -> list[User]:
-    return []
-
-
-def load_blocking(keys: list[str]) -> dict[str, int]:
-    return {}

@@ -18,14 +18,15 @@ from typing import Any, Final
 
 from ..errors import DeadlockError, StoreError
 from .entry import Entry
-from .events import Event, ServedExpired, StoreFailed
+from .events import Emit, ServedExpired, StoreFailed
 from .flight import Flight, Flights
 from .lifetime import Lifetime
 from .load import note_hit, running_load
 from .pauses import Pauses
 from .pilot import Pilot
-from .ports import Look, Runtime, Store
+from .ports import Look, Reading, Runtime, Store
 from .recipe import Call, Recipe
+from .shape import ANY, Shape
 from .verdict import Verdict, is_served_to_a_command, judge
 
 
@@ -49,7 +50,7 @@ class Engine:
         runtime: Runtime,
         flights: Flights,
         pauses: Pauses,
-        emit: Callable[[Event], None],
+        emit: Emit,
     ) -> None:
         self._store = store
         self._runtime = runtime
@@ -62,7 +63,7 @@ class Engine:
         """Return the value of ``call``: cached if it may be served, loaded otherwise."""
         ticket = self._flights.ticket()
         while True:
-            look = await self._look(call.key, call.tags)
+            look = await self._look(call.key, call.tags, call.recipe.shape)
             entry = look.entry
             match judge(entry, look.now, paused=self._pauses.is_on(call.key, look.now)):
                 case Verdict.SERVE if entry is not None:
@@ -84,7 +85,7 @@ class Engine:
         """
         ticket = self._flights.ticket()
         while True:
-            look = await self._look(call.key, call.tags)
+            look = await self._look(call.key, call.tags, call.recipe.shape)
             answer = await self._ride(call, look, ticket, newer_only=True)
             if answer is not AGAIN:
                 return answer
@@ -94,17 +95,17 @@ class Engine:
         look = await self._look(key, tags)
         return look.entry if is_served_to_a_command(look.entry, look.now) else None
 
-    async def peek(self, key: str, tags: Iterable[str]) -> Entry[Any] | None:
+    async def peek(self, key: str, tags: Iterable[str], shape: Shape = ANY) -> Entry[Any] | None:
         """Return what ``find`` does, and hand its tags to the load that this code runs inside."""
-        look = await self._look(key, tags)
+        look = await self._look(key, tags, shape)
         if not is_served_to_a_command(look.entry, look.now) or look.entry is None:
             return None
-        note_hit(self._store, look.entry, look.now)
+        note_hit(self._flights, look.entry, look.now)
         return look.entry
 
-    async def get(self, key: str, recipe: Recipe) -> Entry[Any] | None:
+    async def get(self, key: str, recipe: Recipe, shape: Shape | None = None) -> Entry[Any] | None:
         """Return the entry under ``key`` and count the read."""
-        look = await self._look(key)
+        look = await self._look(key, shape=recipe.shape if shape is None else shape)
         entry = look.entry
         if entry is None or not is_served_to_a_command(entry, look.now):
             recipe.counts.misses += 1
@@ -119,19 +120,22 @@ class Engine:
         recipe: Recipe,
         lifetime: Lifetime,
         tags: tuple[str, ...],
-        stamp: int | None,
+        stamp: Reading | None,
     ) -> bool:
         """Store ``value`` by hand; return whether it was stored.
 
         With a ``stamp`` it is stored unless it was overtaken since.
         """
-        now = (await self._look(key)).now
-        entry = self._pilot.entry(key, value, recipe, lifetime, tags, stamp or 0, now, 0.0)
+        look = await self._look(key, tags)
+        if look.stamp is None:
+            return False
+        taken = look.stamp if stamp is None else stamp
+        entry = self._pilot.entry(key, value, recipe, lifetime, tags, taken, look.now, 0.0)
         try:
-            stored = await self._store.put(entry, is_stamped=stamp is not None)
+            stored = await self._store.put(entry, is_stamped=stamp is not None, shape=recipe.shape)
             await self._store.tidy(self._flights.oldest_stamp)
         except StoreError as error:
-            self._emit(StoreFailed("put", key, error))
+            self._emit(StoreFailed, "put", key, error)
             return False
         if stored:
             self._pauses.end(key)
@@ -139,11 +143,11 @@ class Engine:
 
     # -- the steps of a read -----------------------------------------------------------------
 
-    async def _look(self, key: str, tags: Iterable[str] = ()) -> Look:
+    async def _look(self, key: str, tags: Iterable[str] = (), shape: Shape = ANY) -> Look:
         try:
-            return await self._store.look(key, tags)
+            return await self._store.look(key, tags, shape)
         except StoreError as error:
-            self._emit(StoreFailed("look", key, error))
+            self._emit(StoreFailed, "look", key, error)
             return Look(None, None, self._runtime.now(), _always_overtakes)
 
     def _serve(self, call: Call, entry: Entry[Any], now: float) -> Any:
@@ -155,10 +159,12 @@ class Engine:
 
     def _note(self, recipe: Recipe, entry: Entry[Any], now: float) -> None:
         entry.uses += 1
+        if not self._store.keeps_entries:
+            recipe.counts.retired_hits += 1
         if now >= entry.stale_at:
             recipe.counts.stale_hits += 1
         if self._flights.loads:
-            note_hit(self._store, entry, now)
+            note_hit(self._flights, entry, now)
 
     def _refresh_behind(self, call: Call, look: Look, ticket: int) -> None:
         if look.stamp is None:
@@ -172,14 +178,14 @@ class Engine:
 
     async def _stand_in(self, flight: Flight, call: Call, *, is_pilot: bool) -> Any:
         """Answer a failed load with the expired value, unless it was invalidated meanwhile."""
-        look = await self._look(call.key, call.tags)
+        look = await self._look(call.key, call.tags, call.recipe.shape)
         if look.entry is None or judge(look.entry, look.now) is Verdict.LOAD:
             flight.raise_error()
         assert look.entry is not None
         call.recipe.counts.misses -= 1
         call.recipe.counts.waits -= not is_pilot
         if is_pilot and flight.error is not None:
-            self._emit(ServedExpired(call.key, call.recipe.counts.name, flight.error))
+            self._emit(ServedExpired, call.key, call.recipe.counts.name, flight.error)
         return self._serve(call, look.entry, look.now)
 
     # -- riding ------------------------------------------------------------------------------
@@ -285,9 +291,9 @@ class Engine:
             flight.raise_error()
         if not is_pilot and flight.ticket < ticket and await self._was_overtaken(flight, call):
             return AGAIN
-        outer = running_load(self._store)
+        outer = running_load(self._flights)
         if outer is not None:
-            outer.collect(flight.tags, is_stale=flight.made_from_stale)
+            outer.collect(flight.tags, flight.stamp, is_stale=flight.made_from_stale)
         copy = call.recipe.copy
         return flight.value if copy is None else copy(flight.value)
 
@@ -312,5 +318,5 @@ class Engine:
         )
 
 
-def _always_overtakes(stamp: int, tags: Iterable[str], key: str | None) -> bool:
+def _always_overtakes(stamp: Reading, tags: Iterable[str], key: str | None) -> bool:
     return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from .counts import Counts
@@ -21,7 +21,7 @@ class Entry(Generic[T]):
     ``born <= early_at <= stale_at <= expires_at <= dead_at``. At an instant itself the later
     state holds: at ``stale_at`` the value is already stale.
 
-    ``stamp`` is the reading of the logical clock taken before the load that made ``value``;
+    ``stamp`` is the reading of the store's logical clock taken before the load that made ``value``;
     ``seen`` the reading at which the entry was last found valid. ``load_seconds`` is how long
     the load took. ``uses`` counts the hits. The other fields serve the hit path: ``next_at`` is
     the first instant at which a read has to think, ``rows`` and ``row`` say where a decorated
@@ -56,7 +56,7 @@ class Entry(Generic[T]):
         *,
         instants: tuple[float, float, float, float, float],
         tags: tuple[str, ...],
-        stamp: int,
+        stamp: Any,
         counts: Counts,
         load_seconds: float = 0.0,
     ) -> None:

@@ -1,11 +1,15 @@
-"""What happened, as values: an observer gets them, the engine makes them.
+"""What happened, as values: observers get them, and none is made that nobody listens for.
 
-A hit makes none: the hit path counts in the entry, and nothing else.
+A hit makes none at all: the hit path counts in the entry, and nothing else.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, ParamSpec, Protocol
+
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class ServedExpired:
 class Invalidated:
     """Tags, keys, a pattern or everything became invalid at ``reading`` of the logical clock."""
 
-    reading: int
+    reading: Any
     tags: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     pattern: str | None = None
@@ -54,7 +58,7 @@ class Invalidated:
 class MarkedStale:
     """Tags were marked stale."""
 
-    reading: int
+    reading: Any
     tags: tuple[str, ...]
 
 
@@ -120,3 +124,9 @@ Event = (
     | InvalidationsDelivered
     | InvalidationsLost
 )
+
+
+class Emit(Protocol):
+    """Make an event of ``kind`` and hand it to those who listen for it; if nobody does, make none."""
+
+    def __call__(self, kind: Callable[P, Event], /, *args: P.args, **kwargs: P.kwargs) -> None: ...

@@ -11,7 +11,7 @@ its ticket when its loader begins; until then it counts as later than every read
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import count
 from threading import Lock
 from types import TracebackType
@@ -30,10 +30,8 @@ class Flight:
         "_traceback",
         "_wakers",
         "cancel",
-        "carrier",
         "ended_by_close",
         "error",
-        "error_was_returned",
         "has_ended",
         "interruption",
         "is_abandoned",
@@ -43,7 +41,6 @@ class Flight:
         "key",
         "loader_failed",
         "made_from_stale",
-        "members",
         "passengers",
         "stamp",
         "starter_left",
@@ -54,7 +51,7 @@ class Flight:
         "waits_for",
     )
 
-    def __init__(self, key: str, stamp: int | None, *, is_background: bool) -> None:
+    def __init__(self, key: str, stamp: Any, *, is_background: bool) -> None:
         self.key = key
         self.stamp = stamp
         self.ticket: float = NOT_BEGUN
@@ -68,8 +65,6 @@ class Flight:
         self.ended_by_close = False
         # The loader itself raised, and not a user's function that was asked about its result.
         self.loader_failed = False
-        # A loader of many values gave this error in place of one of them, and did not raise it.
-        self.error_was_returned = False
         self.interruption: BaseException | None = None
         self.value: Any = None
         self.tags: tuple[str, ...] = ()
@@ -85,9 +80,6 @@ class Flight:
         self.cancel: Callable[[], None] | None = None
         self.is_alive: Callable[[], bool] = _always
         self.thread: int | None = None
-        # Of a load of many keys: the flight that runs the loader, and those that it carries.
-        self.carrier: Flight | None = None
-        self.members: tuple[Flight, ...] = ()
 
     def fail(self, error: Exception) -> None:
         self.error, self._traceback = error, error.__traceback__
@@ -99,10 +91,6 @@ class Flight:
         """
         if self.error is not None:
             raise self.error.with_traceback(self._traceback)
-
-    def may_end(self) -> bool:
-        """Return whether this flight, a carrier, can still end by itself."""
-        return self.is_alive()
 
     def reaches(self, goals: set[Flight]) -> bool:
         """Return whether this flight waits, directly or not, for one of ``goals``."""
@@ -122,12 +110,6 @@ def _always() -> bool:
     return True
 
 
-def _count(flight: Flight, passengers: int) -> None:
-    flight.passengers += passengers
-    if flight.carrier is not None:
-        flight.carrier.passengers += passengers
-
-
 class Flights:
     """The flights of one cache by key."""
 
@@ -143,9 +125,7 @@ class Flights:
     def ticket(self) -> int:
         return next(self._tickets)
 
-    def board(
-        self, key: str, stamp: int | None, may_join: Callable[[Flight], bool]
-    ) -> tuple[Flight, bool]:
+    def board(self, key: str, stamp: Any, may_join: Callable[[Flight], bool]) -> tuple[Flight, bool]:
         """Return a flight of ``key`` to wait for, and whether the caller is its pilot.
 
         A flight that ``may_join`` refuses goes on for its own passengers, but its value will not
@@ -154,11 +134,11 @@ class Flights:
         with self._lock:
             flight = self._by_key.get(key)
             if flight is not None and flight.is_alive() and may_join(flight):
-                _count(flight, 1)
+                flight.passengers += 1
                 return flight, False
             return self._take_off(key, stamp, flight, is_background=False), True
 
-    def board_behind(self, key: str, stamp: int, may_join: Callable[[Flight], bool]) -> Flight | None:
+    def board_behind(self, key: str, stamp: Any, may_join: Callable[[Flight], bool]) -> Flight | None:
         """Return a new flight without passengers, or ``None`` if one like it is in the air."""
         with self._lock:
             flight = self._by_key.get(key)
@@ -166,9 +146,7 @@ class Flights:
                 return None
             return self._take_off(key, stamp, flight, is_background=True)
 
-    def _take_off(
-        self, key: str, stamp: int | None, former: Flight | None, *, is_background: bool
-    ) -> Flight:
+    def _take_off(self, key: str, stamp: Any, former: Flight | None, *, is_background: bool) -> Flight:
         if former is not None:
             former.is_superseded = True
         flight = Flight(key, stamp, is_background=is_background)
@@ -178,50 +156,20 @@ class Flights:
         self.loads += 1
         return flight
 
-    def charter(self, key: str, members: Sequence[Flight], *, is_background: bool) -> Flight:
-        """Return the *carrier* of flights that one run of a loader loads together.
-
-        It is what a runtime runs and cancels, and stands in no table. Each member is boarded, left
-        and ended for itself; nobody waits any more when that is so for all of them.
-        """
-        carrier = Flight(key, None, is_background=is_background)
-        carrier.members = tuple(members)
-        with self._lock:
-            for member in members:
-                member.carrier = carrier
-                member.is_alive = carrier.may_end
-                # So that a loader which reads one of its own keys is found out.
-                member.waits_for.append(carrier)
-                carrier.passengers += member.passengers
-            self._flying.add(carrier)
-            self.loads += 1
-        return carrier
-
     def leave(self, flight: Flight, *, is_pilot: bool) -> None:
         """Let a passenger go who was cancelled; the last one out cancels the load."""
-        flown = flight.carrier or flight
         with self._lock:
-            if not flight.has_ended:
-                _count(flight, -1)
+            flight.passengers -= 1
             flight.starter_left = flight.starter_left or is_pilot
-            is_last = flown.passengers <= 0 and not flown.is_background and not flown.has_ended
+            is_last = flight.passengers <= 0 and not flight.is_background and not flight.has_ended
             if is_last:
                 # At once, so that nobody boards a flight that is about to be cancelled.
-                for one in (flown, *flown.members):
-                    self._remove(one)
-        if is_last and flown.cancel is not None:
-            flown.cancel()
+                self._remove(flight)
+        if is_last and flight.cancel is not None:
+            flight.cancel()
 
     def end(self, flight: Flight) -> None:
-        """Take ``flight`` from the table and wake those who wait. Its outcome stands in it.
-
-        With a carrier those of its members end that have not: as it was interrupted, so are they.
-        """
-        for member in flight.members:
-            if not member.has_ended:
-                member.ended_by_close = flight.ended_by_close
-                member.interruption = flight.interruption
-                self.abandon(member)
+        """Take ``flight`` from the table and wake those who wait. Its outcome stands in it."""
         with self._lock:
             if flight.has_ended:
                 return
@@ -229,8 +177,6 @@ class Flights:
             self._remove(flight)
             self._flying.discard(flight)
             self.loads -= 1
-            if flight.carrier is not None:
-                flight.carrier.passengers -= flight.passengers
             wakers, flight._wakers = flight._wakers, {}
         for wake in wakers:
             wake()
@@ -261,8 +207,8 @@ class Flights:
 
         return take_back
 
-    def oldest_stamp(self) -> int | None:
-        """Return the earliest stamp of a load that runs, or ``None``."""
+    def oldest_stamp(self) -> Any:
+        """Return the earliest stamp of a load that runs, or ``None``; for stamps that have an order."""
         with self._lock:
             return min((f.stamp for f in self._flying if f.stamp is not None), default=None)
 

@@ -6,6 +6,7 @@ made from its. A value made from a stale value is stale from its birth.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +18,18 @@ if TYPE_CHECKING:
 class Load:
     """One run of a loader.
 
-    ``owner`` is whose logical clock the stamp is on: the tags of another cache mean nothing to
-    it. Tags that come after the loader has returned are dropped, since its entry is made.
+    ``owner`` are the flights of one store: the tags of another cache mean nothing to it. Tags that
+    come after the loader has returned are dropped, since its entry is made.
     """
 
-    __slots__ = ("_tags", "flight", "is_over", "made_from_stale", "owner", "parent")
+    __slots__ = ("_handed_on", "_tags", "flight", "is_over", "made_from_stale", "owner", "parent")
 
     def __init__(self, owner: object, flight: Flight, parent: Load | None) -> None:
         self.owner = owner
         self.flight = flight
         self.parent = parent
         self._tags: dict[str, None] = {}
+        self._handed_on: dict[tuple[tuple[str, ...], Any], None] = {}
         self.made_from_stale = False
         self.is_over = False
 
@@ -35,8 +37,22 @@ class Load:
     def tags(self) -> tuple[str, ...]:
         return tuple(self._tags)
 
-    def collect(self, tags: tuple[str, ...], *, is_stale: bool = False) -> None:
+    @property
+    def handed_on(self) -> Iterable[tuple[tuple[str, ...], Any]]:
+        """The tags of the values that this one is made from, with the reading of ``collect``."""
+        return self._handed_on.keys()
+
+    def add(self, tags: tuple[str, ...]) -> None:
+        """Give the value ``tags`` of its own."""
         self._tags.update(dict.fromkeys(tags))
+
+    def collect(self, tags: tuple[str, ...], at: Any, *, is_stale: bool = False) -> None:
+        """Take the ``tags`` of a value that was known valid at a reading of the store's clock.
+
+        ``at`` is ``None`` if the store had given none.
+        """
+        self._tags.update(dict.fromkeys(tags))
+        self._handed_on[tags, at] = None
         self.made_from_stale = self.made_from_stale or is_stale
 
 
@@ -56,4 +72,4 @@ def note_hit(owner: object, entry: Entry[Any], now: float) -> None:
     """Hand the tags of ``entry`` to the load that this code runs inside, if any."""
     load = running_load(owner)
     if load is not None:
-        load.collect(entry.tags, is_stale=now >= entry.stale_at)
+        load.collect(entry.tags, entry.seen, is_stale=now >= entry.stale_at)

@@ -7,17 +7,16 @@ an interruption, which says nothing about the value.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from ..errors import DeadlockError, StoreError
 from .entry import Entry
-from .events import Event, Loaded, LoadFailed, StoreFailed
+from .events import Emit, Loaded, LoadFailed, StoreFailed
 from .flight import Flight, Flights
 from .lifetime import Lifetime
 from .load import Load, current_load
 from .pauses import Pauses
-from .ports import Look, Runtime, Store
+from .ports import Look, Reading, Runtime, Store
 from .recipe import Call, Recipe
 
 
@@ -28,7 +27,7 @@ class Pilot:
         runtime: Runtime,
         flights: Flights,
         pauses: Pauses,
-        emit: Callable[[Event], None],
+        emit: Emit,
     ) -> None:
         self._store = store
         self._runtime = runtime
@@ -39,21 +38,21 @@ class Pilot:
     async def fly(self, flight: Flight, call: Call, look: Look) -> None:
         """Run the loader and store its value. Ends the flight, whatever happens."""
         parent = None if flight.is_background else current_load.get()
-        load = Load(self._store, flight, parent)
+        load = Load(self._flights, flight, parent)
         token = current_load.set(load)
         counts, began = call.recipe.counts, self._runtime.now()
         counts.loads += 1
-        event: Event
+        stored = False
         try:
             flight.value = await self._run_loader(flight, call)
             seconds = self._runtime.now() - began
             stored = await self._land(flight, call, look, load, seconds)
             self._pauses.end(call.key)
-            event = Loaded(call.key, counts.name, seconds, stored, flight.is_background)
         except Exception as error:
             flight.fail(error)
             counts.load_errors += 1
-            event = self._failed(flight, call, look, self._runtime.now() - began, error)
+            seconds = self._runtime.now() - began
+            self._pause(call, look, seconds)
         except BaseException as error:
             flight.interruption = error
             flight.is_abandoned = True
@@ -63,7 +62,7 @@ class Pilot:
             current_load.reset(token)
             self._flights.end(flight)
         # After the end: who hears of it finds the flight over.
-        self._emit(event)
+        self._tell(flight, call, seconds, stored=stored)
 
     async def _run_loader(self, flight: Flight, call: Call) -> Any:
         flight.ticket = self._flights.ticket()
@@ -88,6 +87,8 @@ class Pilot:
         found = recipe.result_tags(arguments, value)
         flight.tags = tuple(dict.fromkeys((*call.tags, *found, *load.tags)))
         flight.made_from_stale = load.made_from_stale
+        if flight.stamp is not None:
+            flight.stamp = self._store.inherit(flight.stamp, load.handed_on)
         if flight.stamp is None or not recipe.is_kept(arguments, value):
             return None
         kept = value if recipe.copy is None else recipe.copy(value)
@@ -101,9 +102,9 @@ class Pilot:
 
     async def _store_landed(self, flight: Flight, call: Call, entry: Entry[Any]) -> bool:
         try:
-            stored = await self._store.land(entry, lambda: flight.is_superseded)
+            stored = await self._store.land(entry, lambda: flight.is_superseded, call.recipe.shape)
         except StoreError as error:
-            self._emit(StoreFailed("land", call.key, error))
+            self._emit(StoreFailed, "land", call.key, error)
             return False
         self._landed(call, entry, stored=stored)
         return stored
@@ -121,7 +122,7 @@ class Pilot:
         recipe: Recipe,
         lifetime: Lifetime,
         tags: tuple[str, ...],
-        stamp: int,
+        stamp: Reading,
         born: float,
         load_seconds: float,
     ) -> Entry[Any]:
@@ -142,11 +143,15 @@ class Pilot:
             load_seconds=load_seconds,
         )
 
-    def _failed(
-        self, flight: Flight, call: Call, look: Look, seconds: float, error: Exception
-    ) -> LoadFailed:
+    def _pause(self, call: Call, look: Look, seconds: float) -> None:
+        """Spare the loader that has failed, if there is an older value."""
         if look.entry is not None:
             until = look.now + seconds + call.recipe.retry_after
             self._pauses.begin(call.key, look.now, until)
-        name = call.recipe.counts.name
-        return LoadFailed(call.key, name, seconds, error, flight.is_background)
+
+    def _tell(self, flight: Flight, call: Call, seconds: float, *, stored: bool) -> None:
+        name, behind = call.recipe.counts.name, flight.is_background
+        if flight.error is None:
+            self._emit(Loaded, call.key, name, seconds, stored, behind)
+        else:
+            self._emit(LoadFailed, call.key, name, seconds, flight.error, behind)

@@ -7,11 +7,16 @@ awaitable of a runtime or a store ends without suspending, and the call is stepp
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from .entry import Entry
 from .flight import Flight
 from .rows import Rows
+from .shape import ANY, Shape
+
+# A reading of a store's logical clock. Only the store that gave it can tell what it says: in memory
+# it is one integer, where several processes share a store it is more.
+Reading: TypeAlias = Any
 
 
 class Look(NamedTuple):
@@ -24,35 +29,92 @@ class Look(NamedTuple):
     """
 
     entry: Entry[Any] | None
-    stamp: int | None
+    stamp: Reading | None
     now: float
-    overtakes: Callable[[int, Iterable[str], str | None], bool]
+    overtakes: Callable[[Reading, Iterable[str], str | None], bool]
+
+
+class Gate(Protocol):
+    """What the hit path asks before it serves an entry that it found without a look."""
+
+    @property
+    def gate(self) -> int | None:
+        """What an entry must have ``seen`` to be served; ``None`` while every read has to look."""
+        ...
+
+    def holds(self, entry: Entry[Any], now: float) -> bool:
+        """Return whether ``entry``, which has seen another reading, may be served all the same."""
+        ...
+
+    def close_gate(self) -> None: ...
+
+    def open_gate(self) -> None: ...
 
 
 class Store(Protocol):
-    """A place where entries live, with the logical clock of their tags."""
+    """A place where entries live, with the logical clock of their tags.
+
+    ``blocking`` is the same store for callers that are stepped and not awaited: none of its
+    awaitables suspends. ``keeps_entries`` says that the entries it hands out stay in this process,
+    so that hits are counted in them; ``is_shared`` that other processes read what is stored.
+    ``shape`` tells a store outside of the process what kind of value it is.
+    """
 
     max_ttl: float
+    keeps_entries: bool
+    is_shared: bool
+    evictions: int
+    invalidations: int
 
-    async def look(self, key: str, tags: Iterable[str] = ()) -> Look:
-        """Return the valid entry under ``key``, unless it lacks one of ``tags``."""
+    @property
+    def blocking(self) -> Store: ...
+
+    @property
+    def gate(self) -> Gate: ...
+
+    @property
+    def reading(self) -> Reading | None:
+        """The newest reading that is known without asking anybody."""
         ...
 
-    async def overtaken(self, stamp: int, tags: Iterable[str]) -> bool:
-        """Return whether one of ``tags`` was invalidated after ``stamp``."""
+    def living(self) -> list[Entry[Any]]:
+        """Return the entries that are kept in this process."""
         ...
 
-    async def land(self, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
-        """Store what a load made, unless it was overtaken or ``unless`` says so; say if it was stored.
+    async def look(self, key: str, tags: Iterable[str] = (), shape: Shape = ANY) -> Look:
+        """Return the valid entry under ``key``, unless it lacks one of ``tags``.
 
-        Both questions and the storing are one step: nothing comes between them.
+        The entry has ``seen`` the reading at which it is known valid.
         """
         ...
 
-    async def put(self, entry: Entry[Any], *, is_stamped: bool) -> bool:
+    def inherit(
+        self, stamp: Reading, handed_on: Iterable[tuple[tuple[str, ...], Reading | None]]
+    ) -> Reading:
+        """Return the stamp of a value whose load began at ``stamp``, and that is made from others.
+
+        ``handed_on`` are their tags, with the reading at which they were known valid; ``None``
+        where the store had given none.
+        """
+        ...
+
+    async def overtaken(self, stamp: Reading, tags: Iterable[str]) -> bool:
+        """Return whether one of ``tags`` was invalidated after ``stamp``."""
+        ...
+
+    async def land(self, entry: Entry[Any], unless: Callable[[], bool], shape: Shape = ANY) -> bool:
+        """Store what a load made, unless it was overtaken or ``unless`` says so; say if it was stored.
+
+        Nothing that comes between the questions and the storing makes the entry valid: it carries
+        its stamp.
+        """
+        ...
+
+    async def put(self, entry: Entry[Any], *, is_stamped: bool, shape: Shape = ANY) -> bool:
         """Store ``entry`` over whatever is there; loads of its key that are running do not land.
 
         An entry that brings its own stamp is stored unless it was overtaken; say if it was stored.
+        Of any other the stamp is a reading from the beginning of the call: its value is as of now.
         """
         ...
 
@@ -60,7 +122,9 @@ class Store(Protocol):
     # few. Each key is a case of its own, as if it had been asked for alone: nothing is promised of
     # the moments between two of them.
 
-    async def look_many(self, asked: Sequence[tuple[str, Iterable[str]]]) -> list[Look]:
+    async def look_many(
+        self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape = ANY
+    ) -> list[Look]:
         """Do ``look`` for each key with its tags, in their order.
 
         The stamp of a look was read before its entry, and before this call returned; the looks may
@@ -68,25 +132,29 @@ class Store(Protocol):
         """
         ...
 
-    async def land_many(self, landings: Sequence[tuple[Entry[Any], Callable[[], bool]]]) -> list[bool]:
+    async def land_many(
+        self, landings: Sequence[tuple[Entry[Any], Callable[[], bool]]], shape: Shape = ANY
+    ) -> list[bool]:
         """Do ``land`` for each entry and its ``unless``; return for each whether it was stored.
 
-        Of one entry the questions and the storing are one step, as in ``land``; of two they are two.
+        Each entry is a landing of its own, with what ``land`` says of it.
         """
         ...
 
-    async def put_many(self, entries: Sequence[Entry[Any]], *, is_stamped: bool) -> list[bool]:
+    async def put_many(
+        self, entries: Sequence[Entry[Any]], *, is_stamped: bool, shape: Shape = ANY
+    ) -> list[bool]:
         """Do ``put`` for each entry; return for each whether it was stored.
 
         Raises ``StoreError`` if that is not known of every one; some may have been stored then.
         """
         ...
 
-    async def invalidate(self, tags: Iterable[str]) -> int:
+    async def invalidate(self, tags: Iterable[str]) -> Reading:
         """Make entries with one of ``tags`` invalid, loads that are running included."""
         ...
 
-    async def mark_stale(self, tags: Iterable[str]) -> int:
+    async def mark_stale(self, tags: Iterable[str]) -> Reading:
         """Make entries with one of ``tags`` stale, those of running loads included."""
         ...
 
@@ -98,15 +166,15 @@ class Store(Protocol):
         """Delete entries whose key matches a glob, with the promise of ``invalidate``."""
         ...
 
-    async def clear(self) -> int:
+    async def clear(self) -> Reading:
         """Delete all entries of this cache and nothing else, with the promise of ``invalidate``."""
         ...
 
-    async def stamp(self) -> int:
+    async def stamp(self) -> Reading:
         """Return the reading of the logical clock."""
         ...
 
-    async def tidy(self, oldest: Callable[[], int | None]) -> None:
+    async def tidy(self, oldest: Callable[[], Reading | None]) -> None:
         """Forget metadata that no entry and no running load can need, if there is much of it.
 
         ``oldest`` tells the earliest stamp of a load that runs.
@@ -202,4 +270,5 @@ class Runtime(Protocol):
 class Observer(Protocol):
     """Who wants to know what happened. It must return soon and may not raise."""
 
-    def __call__(self, event: object, /) -> None: ...
+    # Any: an observer of one kind of event takes that kind.
+    def __call__(self, event: Any, /) -> None: ...

@@ -9,6 +9,7 @@ from typing import Any
 from .counts import Counts
 from .lifetime import Lifetime
 from .rows import Rows
+from .shape import ANY, Shape
 
 Arguments = Mapping[str, Any]
 
@@ -19,7 +20,7 @@ class Recipe:
 
     The callables get the arguments of the call by name and the value the loader returned.
     ``give`` is what a caller gets of a stored value, ``keep`` what is stored of a loaded one.
-    ``retry_after`` is in seconds.
+    ``retry_after`` is in seconds; ``shape`` is what a store outside of the process makes bytes by.
     """
 
     counts: Counts
@@ -28,6 +29,7 @@ class Recipe:
     is_kept: Callable[[Arguments, Any], bool]
     retry_after: float
     copy: Callable[[Any], Any] | None = None
+    shape: Shape = ANY
 
 
 @dataclass(frozen=True, slots=True)

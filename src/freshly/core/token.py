@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A moment in the life of one store. Of two stores they cannot be compared."""
+    """A moment in the life of one store, which alone can say what it means."""
 
-    reading: int
+    reading: Any
     origin: object = field(repr=False)
 
 

@@ -1,0 +1,39 @@
+"""What happened, for those who want to know: the events, and the observer that writes them to a log.
+
+cache.observe(print)                      # everything but hits
+cache.observe(count, Loaded, LoadFailed)  # some of it
+"""
+
+from ..core.events import (
+    Event,
+    Invalidated,
+    InvalidationQueued,
+    InvalidationsDelivered,
+    InvalidationsLost,
+    Loaded,
+    LoadFailed,
+    MarkedStale,
+    ServedExpired,
+    StoreDown,
+    StoreFailed,
+    StoreUp,
+)
+from .log import EVERYTHING, TROUBLE, Log
+
+__all__ = [
+    "EVERYTHING",
+    "TROUBLE",
+    "Event",
+    "Invalidated",
+    "InvalidationQueued",
+    "InvalidationsDelivered",
+    "InvalidationsLost",
+    "LoadFailed",
+    "Loaded",
+    "Log",
+    "MarkedStale",
+    "ServedExpired",
+    "StoreDown",
+    "StoreFailed",
+    "StoreUp",
+]

@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from threading import Event as Flag
 from threading import Lock, Thread
 
-from ..core.events import Event, InvalidationQueued, InvalidationsDelivered, InvalidationsLost
+from ..core.events import Emit, InvalidationQueued, InvalidationsDelivered, InvalidationsLost
 from ..core.undelivered import Parcel, Undelivered
 from ..errors import StoreError
 
@@ -36,7 +36,7 @@ class Delivery:
         self,
         undelivered: Undelivered,
         deliver: Callable[[Parcel], None],
-        emit: Callable[[Event], None],
+        emit: Emit,
         *,
         now: Callable[[], float],
         dice: Callable[[], float],
@@ -54,7 +54,7 @@ class Delivery:
 
     def begin(self, error: BaseException) -> None:
         """Have what waits delivered; ``error`` is why it was not. Call it after ``add``."""
-        self._emit(InvalidationQueued(len(self._undelivered), error))
+        self._emit(InvalidationQueued, len(self._undelivered), error)
         with self._lock:
             if self._running is not None:
                 return
@@ -108,7 +108,7 @@ class Delivery:
                 self._deliver(parcel)
             except StoreError as error:
                 if is_last:
-                    self._emit(InvalidationsLost(len(self._undelivered), error))
+                    self._emit(InvalidationsLost, len(self._undelivered), error)
                     return
                 # From half of the pause to all of it: processes that failed together spread.
                 self._wait(stopped, pause * (1.0 + self._dice()) / 2)
@@ -116,4 +116,4 @@ class Delivery:
             else:
                 self._undelivered.delivered(parcel)
                 pause = FIRST_PAUSE
-        self._emit(InvalidationsDelivered(self._now() - began))
+        self._emit(InvalidationsDelivered, self._now() - began)

@@ -16,6 +16,7 @@ from weakref import WeakSet
 from ..core.entry import Entry
 from ..core.ports import Clock, Look
 from ..core.rows import Rows
+from ..core.shape import ANY, Shape
 from ..core.stamp import LogicalClock
 from .eviction import SecondChance
 from .expiry import Expiry
@@ -38,6 +39,9 @@ class MemoryStore:
 
     A hit takes no lock. Every write holds one for a few dict operations and never waits.
     """
+
+    keeps_entries = True
+    is_shared = False
 
     def __init__(
         self,
@@ -62,7 +66,24 @@ class MemoryStore:
 
     # -- reading -----------------------------------------------------------------------------
 
-    async def look(self, key: str, tags: Iterable[str] = ()) -> Look:
+    @property
+    def blocking(self) -> MemoryStore:
+        # Nothing here waits: awaited or stepped, it is one.
+        return self
+
+    @property
+    def gate(self) -> LogicalClock:
+        return self.logical
+
+    @property
+    def reading(self) -> int:
+        return self.logical.reading
+
+    def inherit(self, stamp: int, handed_on: object) -> int:
+        # What was valid at some reading of the load is valid at its first: marks only come.
+        return stamp
+
+    async def look(self, key: str, tags: Iterable[str] = (), shape: Shape = ANY) -> Look:
         logical = self.logical
         # The stamp before the entry: what is invalidated between the two makes a load invalid.
         stamp = logical.reading
@@ -76,7 +97,9 @@ class MemoryStore:
                 entry = None
         return Look(entry, stamp, now, logical.overtaken)
 
-    async def look_many(self, asked: Sequence[tuple[str, Iterable[str]]]) -> list[Look]:
+    async def look_many(
+        self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape = ANY
+    ) -> list[Look]:
         return [await self.look(key, tags) for key, tags in asked]
 
     async def overtaken(self, stamp: int, tags: Iterable[str]) -> bool:
@@ -91,14 +114,14 @@ class MemoryStore:
 
     # -- writing -----------------------------------------------------------------------------
 
-    async def land(self, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
+    async def land(self, entry: Entry[Any], unless: Callable[[], bool], shape: Shape = ANY) -> bool:
         with self._lock:
             if unless() or self.logical.overtaken(entry.stamp, entry.tags, entry.key):
                 return False
             self._add(entry)
             return True
 
-    async def put(self, entry: Entry[Any], *, is_stamped: bool) -> bool:
+    async def put(self, entry: Entry[Any], *, is_stamped: bool, shape: Shape = ANY) -> bool:
         with self._lock:
             if is_stamped and self.logical.overtaken(entry.stamp, entry.tags, entry.key):
                 return False
@@ -109,10 +132,14 @@ class MemoryStore:
             self._add(entry)
             return True
 
-    async def land_many(self, landings: Sequence[tuple[Entry[Any], Callable[[], bool]]]) -> list[bool]:
+    async def land_many(
+        self, landings: Sequence[tuple[Entry[Any], Callable[[], bool]]], shape: Shape = ANY
+    ) -> list[bool]:
         return [await self.land(entry, unless) for entry, unless in landings]
 
-    async def put_many(self, entries: Sequence[Entry[Any]], *, is_stamped: bool) -> list[bool]:
+    async def put_many(
+        self, entries: Sequence[Entry[Any]], *, is_stamped: bool, shape: Shape = ANY
+    ) -> list[bool]:
         return [await self.put(entry, is_stamped=is_stamped) for entry in entries]
 
     def bind(self, entry: Entry[Any], rows: Rows, row: Any) -> None:

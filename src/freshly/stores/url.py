@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from ..core.duration import seconds
-from ..core.ports import Clock
+from ..core.ports import Clock, Store
 from ..errors import ConfigurationError, did_you_mean
 from .memory import DEFAULT_MAX_ENTRIES, DEFAULT_MAX_TTL, MemoryStore
 
@@ -17,7 +17,7 @@ SCHEMES = ("mem",)
 MEMORY_OPTIONS = ("max_entries", "max_ttl", "namespace")
 
 
-def open_store(url: object, options: Options, clock: Clock) -> MemoryStore:
+def open_store(url: object, options: Options, clock: Clock) -> Store:
     """Return the store that ``url`` names. Options may stand in its query or beside it.
 
     Nothing is connected or read here.

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from ..core.breaker import Breaker
-from ..core.events import Event, StoreDown, StoreUp
+from ..core.events import Emit, StoreDown, StoreUp
 from ..errors import StoreError, StoreUnreachableError
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ class Watch:
         server: str,
         breaker: Breaker,
         now: Callable[[], float],
-        emit: Callable[[Event], None],
+        emit: Emit,
     ) -> None:
         self._server = server
         self._breaker = breaker
@@ -50,7 +50,7 @@ class Watch:
             answer = await call()
         except StoreUnreachableError as error:
             if self._breaker.failed(admitted, self._now()):
-                self._emit(StoreDown(error))
+                self._emit(StoreDown, error)
             raise
         except StoreError:
             self._answered()
@@ -61,7 +61,7 @@ class Watch:
     def _answered(self) -> None:
         seconds = self._breaker.answered(self._now())
         if seconds is not None:
-            self._emit(StoreUp(seconds))
+            self._emit(StoreUp, seconds)
 
     def _unasked(self) -> StoreUnreachableError:
         seconds = self._breaker.seconds_to_try(self._now())

@@ -1,0 +1,71 @@
+"""A store as one colour of caller sees it: its engine, and the invalidations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .core.engine import Engine
+from .core.events import Emit, Invalidated, MarkedStale
+from .core.flight import Flights
+from .core.pauses import Pauses
+from .core.ports import Runtime, Store
+from .core.token import Stamp, Token
+
+
+class Side:
+    """The awaited side of a cache, or the stepped one. The two share flights and pauses.
+
+    ``origin`` is what stamps and tokens come from, for both sides.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        runtime: Runtime,
+        flights: Flights,
+        pauses: Pauses,
+        emit: Emit,
+        origin: Store,
+    ) -> None:
+        self.store = store
+        self.engine = Engine(store, runtime, flights, pauses, emit)
+        self._flights = flights
+        self._emit = emit
+        self._origin = origin
+
+    async def invalidate(self, tags: tuple[str, ...]) -> Token:
+        reading = await self.store.invalidate(tags)
+        await self._tidy()
+        self._emit(Invalidated, reading, tags=tags)
+        return Token(reading, self._origin)
+
+    async def mark_stale(self, tags: tuple[str, ...]) -> Token:
+        reading = await self.store.mark_stale(tags)
+        await self._tidy()
+        self._emit(MarkedStale, reading, tags)
+        return Token(reading, self._origin)
+
+    async def delete(self, keys: Iterable[str]) -> int:
+        keys = tuple(keys)
+        deleted = await self.store.delete(keys)
+        await self._tidy()
+        self._emit(Invalidated, self.store.reading, keys=keys)
+        return deleted
+
+    async def delete_match(self, pattern: str) -> int:
+        deleted = await self.store.delete_match(pattern)
+        await self._tidy()
+        self._emit(Invalidated, self.store.reading, pattern=pattern)
+        return deleted
+
+    async def clear(self) -> Token:
+        reading = await self.store.clear()
+        await self._tidy()
+        self._emit(Invalidated, reading, everything=True)
+        return Token(reading, self._origin)
+
+    async def stamp(self) -> Stamp:
+        return Stamp(await self.store.stamp(), self._origin)
+
+    async def _tidy(self) -> None:
+        await self.store.tidy(self._flights.oldest_stamp)

@@ -1,0 +1,10 @@
+"""Real servers for tests: Valkey and Redis in processes of their own, and what goes wrong with them.
+
+- ``kinds``: which servers there are on this machine
+- ``server``: one of them, started, restarted, killed, stopped for a while
+- ``proxy``: a way to it that freezes, cuts, delays and loses answers
+- ``tls``: certificates, and TLS before a server built without it
+- ``combinations``: server x protocol x parser x colour, in pairs
+- ``fixtures``: all of it for pytest; a ``conftest.py`` imports what it needs
+- ``waiting``: how a test waits for a process without sleeping
+"""
