@@ -16,6 +16,7 @@ from .errors import (
     FreshlyError,
     FreshlyWarning,
     KeyTextError,
+    LoadTimeout,
     StoreError,
 )
 from .handles import AsyncCached, BlockingCached
@@ -36,6 +37,7 @@ __all__ = [
     "FreshlyWarning",
     "FunctionStats",
     "KeyTextError",
+    "LoadTimeout",
     "NoKey",
     "Stamp",
     "Stats",

@@ -55,6 +55,10 @@ class Cache(Commands):
         Entries of the former store are gone; its running loads are stored nowhere, and it is
         closed at the next awaited command. Options stand in the query of the URL or beside it:
         ``max_entries`` (100,000), ``max_ttl`` (30 days), ``namespace``. Unknown ones are errors.
+
+        ``max_refreshes`` (64), which stands beside the URL only, bounds the loads that run behind
+        their readers, of each colour; those of plain functions run on four threads at most. What
+        finds no place waits for one, the stale before the early, what is read most often first.
         """
         self._home.setup(url, options)
 
@@ -79,6 +83,11 @@ class Cache(Commands):
 
         How it is loaded, and what is kept:
 
+        - ``soft_timeout``: how long a read waits for a load while an expired value could stand in;
+          then it gets that one, and the load goes on behind. Needs ``grace``.
+        - ``hard_timeout``: how long a read waits at all; then it gets an expired value if one can
+          stand in, and ``LoadTimeout`` if not. The load goes on behind, others wait on. A plain
+          function with a timeout is run in another thread, in a copy of its caller's context.
         - ``retry_after``: the pause after a failed load while an older value can be served (1 s).
         - ``condition``: a function of ``result`` and arguments by name; what it refuses is
           returned and not stored.

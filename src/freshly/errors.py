@@ -15,6 +15,7 @@ __all__ = [
     "FreshlyError",
     "FreshlyWarning",
     "KeyTextError",
+    "LoadTimeout",
     "StoreError",
     "StoreUnreachableError",
 ]
@@ -41,6 +42,27 @@ class EncodeError(FreshlyError, TypeError):
 
     Its caller gets the value all the same, unless the cache was told ``on_encode_error="raise"``.
     """
+
+
+class LoadTimeout(FreshlyError, TimeoutError):
+    """A load took longer than its ``hard_timeout``, and there was no older value to serve.
+
+    The load goes on behind, for those who still wait and for the next read. ``key`` and
+    ``function`` say which it is, ``seconds`` how long this reader had waited.
+    """
+
+    def __init__(self, key: str, function: str, seconds: float) -> None:
+        super().__init__(
+            f"the load of {key!r} by {function} has not ended within hard_timeout={seconds:g} "
+            f"seconds, and there is no older value to serve: it goes on behind, and its value will be "
+            f"stored; read again later, or make the loader faster"
+        )
+        self.key = key
+        self.function = function
+        self.seconds = seconds
+
+    def __reduce__(self) -> tuple[type[LoadTimeout], tuple[str, str, float]]:
+        return type(self), (self.key, self.function, self.seconds)
 
 
 class StoreError(FreshlyError):

@@ -20,11 +20,12 @@ from .errors import ConfigurationError
 from .observe.log import Log
 from .options import by_hand
 from .parts import Parts
-from .stores.url import open_store
+from .stores.url import count, open_store
 
-# Refreshes behind the callers' backs, of one cache and one colour. More would be a second load
-# on the source beside the one that people wait for; past it a value stays stale a little longer.
-MAX_REFRESHES = 64
+# Refreshes behind the callers' backs, of one cache and one colour, unless ``setup`` says otherwise.
+# More would be a second load on the source beside the one that people wait for; past it a value
+# stays stale a little longer.
+DEFAULT_MAX_REFRESHES = 64
 
 #: Set to 1, true, yes or on, it makes every cached function run as if it were not decorated.
 KILL_SWITCH = "FRESHLY_DISABLED"
@@ -77,9 +78,11 @@ class Home:
                 cached.wire(parts)
 
     def _open(self, url: str, options: Mapping[str, Any]) -> Parts:
+        options = dict(options)
+        max_refreshes = count(options.pop("max_refreshes", DEFAULT_MAX_REFRESHES), "max_refreshes")
         store = open_store(url, options, self.clock)
         self._is_killed = os.environ.get(KILL_SWITCH, "").lower() in ("1", "true", "yes", "on")
-        parts = Parts(store, self.clock, self._dice, self.emit, MAX_REFRESHES)
+        parts = Parts(store, self.clock, self._dice, self.emit, max_refreshes)
         if self.is_disabled():
             parts.close_gate()
         return parts

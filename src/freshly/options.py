@@ -11,6 +11,7 @@ from .core.byname import ByName
 from .core.counts import Counts
 from .core.duration import Duration, seconds
 from .core.lifetime import Lifetime
+from .core.patience import Timeouts
 from .core.recipe import Arguments, Recipe
 from .core.shape import ANY, Shape
 from .core.tags import Tags, TagsOption, given_tags
@@ -31,6 +32,8 @@ class Policy(TypedDict, total=False):
 
     grace: Duration | None
     jitter: float
+    soft_timeout: Duration | None
+    hard_timeout: Duration | None
     retry_after: Duration | None
     condition: Callable[..., object] | None
 
@@ -108,6 +111,7 @@ def recipe(
         ),
         copy=deepcopy if options.get("copy") else None,
         shape=shape,
+        timeouts=_timeouts(options),
     )
 
 
@@ -181,6 +185,25 @@ def _jitter(jitter: object) -> float:
             f"0.1 for up to ten percent off"
         )
     return float(jitter)
+
+
+def _timeouts(options: Mapping[str, Any]) -> Timeouts | None:
+    given = {name: options.get(f"{name}_timeout") for name in ("soft", "hard")}
+    found = {name: _span(value, f"{name}_timeout") for name, value in given.items()}
+    soft, hard = found["soft"], found["hard"]
+    if soft is None and hard is None:
+        return None
+    if soft is not None and _grace(options.get("grace")) == 0:
+        raise ConfigurationError(
+            f"soft_timeout={given['soft']!r} has nothing to serve: it answers with an expired value "
+            f"while the load goes on; give grace='1h', or hard_timeout for an error instead"
+        )
+    if soft is not None and hard is not None and soft >= hard:
+        raise ConfigurationError(
+            f"soft_timeout={given['soft']!r} is not shorter than hard_timeout={given['hard']!r}, "
+            f"which would come first: make soft_timeout the shorter one"
+        )
+    return Timeouts(soft, hard)
 
 
 def _lifetimes(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .core.budget import Budget
 from .core.events import Emit
 from .core.flight import Flights
 from .core.pauses import Pauses
 from .core.ports import Clock, Store
 from .runtime.aio import AsyncioRuntime
-from .runtime.threads import ThreadRuntime, finish
+from .runtime.threads import REFRESH_THREADS, ThreadRuntime, finish
 from .side import Side
 
 
@@ -31,27 +32,37 @@ class Parts:
         self.clock = clock
         self.flights = Flights()
         pauses = Pauses()
-        self._tasks = AsyncioRuntime(clock, dice, self.flights, max_refreshes)
-        self._threads = ThreadRuntime(clock, dice, self.flights, max_refreshes)
-        self.awaited = Side(store, self._tasks, self.flights, pauses, emit, store)
-        self.stepped = Side(store.blocking, self._threads, self.flights, pauses, emit, store)
+        # A budget for each colour: a pool of threads is smaller than what one loop can do at a time.
+        self._budgets = Budget(max_refreshes), Budget(min(max_refreshes, REFRESH_THREADS))
+        self._tasks = AsyncioRuntime(clock, dice, self.flights)
+        self._threads = ThreadRuntime(clock, dice, self.flights)
+        awaited, stepped = self._budgets
+        self.awaited = Side(store, self._tasks, self.flights, pauses, awaited, emit, store)
+        self.stepped = Side(store.blocking, self._threads, self.flights, pauses, stepped, emit, store)
 
     async def close(self, drain: float) -> None:
         """End what runs on asyncio and on threads, then the store."""
+        self._drop_turns()
         await self._tasks.close(drain)
         await self._tasks.wait_for_threads(self._threads.stop(), drain)
         await self.store.close()
 
     def retire(self) -> None:
         """End the refreshes; loads that somebody waits for end by themselves and land nowhere."""
+        self._drop_turns()
         self._tasks.cancel_refreshes()
         self._threads.close(drain=0)
 
     def close_blocking(self, drain: float) -> None:
         """The same from a thread without a loop: tasks of loops are cancelled, not waited for."""
+        self._drop_turns()
         self._tasks.cancel_all()
         self._threads.close(drain)
         finish(self.store.blocking.close())
+
+    def _drop_turns(self) -> None:
+        for budget in self._budgets:
+            budget.drop_all()
 
     def close_gate(self) -> None:
         self.store.gate.close_gate()

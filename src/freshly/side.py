@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .core.budget import Budget
 from .core.engine import Engine
 from .core.events import Emit, Invalidated, MarkedStale
 from .core.flight import Flights
@@ -24,11 +25,12 @@ class Side:
         runtime: Runtime,
         flights: Flights,
         pauses: Pauses,
+        budget: Budget,
         emit: Emit,
         origin: Store,
     ) -> None:
         self.store = store
-        self.engine = Engine(store, runtime, flights, pauses, emit)
+        self.engine = Engine(store, runtime, flights, pauses, budget, emit)
         self._flights = flights
         self._emit = emit
         self._origin = origin

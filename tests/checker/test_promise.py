@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from freshly import Cache
+from freshly import Cache, LoadTimeout
 from freshly.core.engine import Engine
 from freshly.core.entry import Entry
 from freshly.core.flight import Flights
@@ -59,9 +59,9 @@ class World:
         return self.versions[subject]
 
 
-def decorated(**options: Any) -> Callable[[Cache, Load], Read]:
+def decorated(ttl: str = "10s", **options: Any) -> Callable[[Cache, Load], Read]:
     def face(cache: Cache, load: Load) -> Read:
-        @cache("10s", key="s:{subject}", tags=["s:{subject}"], **options)
+        @cache(ttl, key="s:{subject}", tags=["s:{subject}"], **options)
         async def read(subject: int) -> int:
             return await load(subject)
 
@@ -110,6 +110,9 @@ FACES: dict[str, Callable[[Cache, Load], Read]] = {
     "soft": decorated(soft_ttl="2s"),
     "early": decorated(early_ttl="2s"),
     "grace": decorated(grace="10s"),
+    "soft_timeout": decorated("1s", grace="10s", soft_timeout="100ms"),
+    "hard_timeout": decorated("1s", hard_timeout="3s"),
+    "timeouts": decorated("1s", grace="10s", soft_timeout="100ms", hard_timeout="3s"),
     "get_or_set": by_hand,
     "result": tagged_by_result,
     "nested": nested,
@@ -189,7 +192,7 @@ async def reader(world: World, read: Read, number: int) -> None:
         begun = world.history.begins(subject)
         try:
             version = await read(subject)
-        except ConnectionError:
+        except (ConnectionError, LoadTimeout):
             continue
         world.history.ends(begun, version)
 
@@ -283,13 +286,17 @@ MUTANTS: list[tuple[Callable[[pytest.MonkeyPatch], None], str]] = [
     (stamps_after_the_load, "cache"),
     (stamps_after_the_load, "soft"),
     (stamps_after_the_load, "early"),
+    (stamps_after_the_load, "soft_timeout"),
+    (stamps_after_the_load, "timeouts"),
     (stamps_after_the_load, "get_or_set"),
     (stamps_after_the_load, "result"),
     (stamps_after_the_load, "nested"),
     (lands_unasked, "cache"),
     (lands_unasked, "soft"),
+    (lands_unasked, "hard_timeout"),
     (joins_unasked, "cache"),
     (joins_unasked, "get_or_set"),
+    (joins_unasked, "timeouts"),
     (joins_for_good, "result"),
     (forgets_inner_tags, "nested"),
 ]

@@ -20,6 +20,10 @@ def nobody(flight: Flight) -> bool:
     return False
 
 
+def behind(key: str) -> Flight:
+    return Flight(key, None, is_background=True)
+
+
 class TestBoarding:
     def test_the_first_is_the_pilot_and_the_others_join(self, flights: Flights) -> None:
         flight, is_pilot = flights.board("k", 1, anybody)
@@ -61,11 +65,11 @@ class TestBoarding:
         assert flight.ticket > flights.ticket()
 
     def test_behind_a_flight_in_the_air_no_other_takes_off(self, flights: Flights) -> None:
-        flight = flights.board_behind("k", 1, anybody)
+        flight = behind("k")
 
-        assert flight is not None
-        assert flight.passengers == 0
-        assert flights.board_behind("k", 1, anybody) is None
+        assert flights.take_off_behind(flight, 1, anybody)
+        assert (flight.passengers, flight.stamp) == (0, 1)
+        assert not flights.take_off_behind(behind("k"), 1, anybody)
         assert flights.board("k", 1, anybody) == (flight, False)
 
 
@@ -94,7 +98,8 @@ class TestLeaving:
 
     def test_a_refresh_goes_on_without_passengers(self, flights: Flights) -> None:
         cancelled: list[int] = []
-        flight = flights.board_behind("k", 1, anybody)
+        flight = behind("k")
+        flights.take_off_behind(flight, 1, anybody)
         assert flight is not None
         flight.cancel = lambda: cancelled.append(1)
         flights.board("k", 1, anybody)

@@ -1,4 +1,4 @@
-"""The verdict table, whole: every span of a life, every instant itself, paused or not."""
+"""The verdict table, whole: every span of a life, every instant itself, paused, late or neither."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ BEHIND, FIRST = Verdict.SERVE_AND_REFRESH, Verdict.REFRESH_OR_SERVE
 LIFE = Lifetime(ttl=30, soft_ttl=20, early_ttl=10, grace=10)
 
 TABLE = [
-    # now, verdict, verdict while paused, found by get and exists
-    (100.0, SERVE, SERVE, True),
-    (109.9, SERVE, SERVE, True),
-    (110.0, BEHIND, SERVE, True),
-    (119.9, BEHIND, SERVE, True),
-    (120.0, BEHIND, SERVE, True),
-    (129.9, BEHIND, SERVE, True),
-    (130.0, FIRST, SERVE, False),
-    (139.9, FIRST, SERVE, False),
-    (140.0, LOAD, LOAD, False),
-    (1e9, LOAD, LOAD, False),
+    # now, verdict, while paused, when late, found by get and exists
+    (100.0, SERVE, SERVE, SERVE, True),
+    (109.9, SERVE, SERVE, SERVE, True),
+    (110.0, BEHIND, SERVE, BEHIND, True),
+    (119.9, BEHIND, SERVE, BEHIND, True),
+    (120.0, BEHIND, SERVE, BEHIND, True),
+    (129.9, BEHIND, SERVE, BEHIND, True),
+    (130.0, FIRST, SERVE, BEHIND, False),
+    (139.9, FIRST, SERVE, BEHIND, False),
+    (140.0, LOAD, LOAD, LOAD, False),
+    (1e9, LOAD, LOAD, LOAD, False),
 ]
 
 
@@ -37,20 +37,23 @@ def entry_of(life: Lifetime, born: float = 100.0) -> Entry[str]:
     return Entry("k", "value", instants=instants, tags=(), stamp=1, counts=Counts("f"))
 
 
-@pytest.mark.parametrize(("now", "verdict", "paused", "found"), TABLE)
+@pytest.mark.parametrize(("now", "verdict", "paused", "late", "found"), TABLE)
 def test_each_option_sets_one_instant_and_an_instant_belongs_to_the_later_state(
-    now: float, verdict: Verdict, paused: Verdict, found: bool
+    now: float, verdict: Verdict, paused: Verdict, late: Verdict, found: bool
 ) -> None:
     entry = entry_of(LIFE)
 
     assert judge(entry, now) is verdict
     assert judge(entry, now, paused=True) is paused
+    assert judge(entry, now, late=True) is late
+    assert judge(entry, now, paused=True, late=True) is paused
     assert is_served_to_a_command(entry, now) is found
 
 
 @pytest.mark.parametrize("paused", [True, False])
 def test_what_is_not_there_is_loaded(paused: bool) -> None:
     assert judge(None, 0.0, paused=paused) is LOAD
+    assert judge(None, 0.0, paused=paused, late=True) is LOAD
     assert not is_served_to_a_command(None, 0.0)
 
 

@@ -55,7 +55,7 @@ def lines(heard: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
         (
             LoadFailed("k", "app.get", 0.5, ERROR, background=True),
             "WARNING",
-            "the refresh of k failed, its older value stays: OSError('no route')",
+            "the load of k failed behind its readers: OSError('no route')",
         ),
         (
             ServedExpired("k", "app.get", ERROR),

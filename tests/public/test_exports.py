@@ -16,6 +16,7 @@ EXPORTS = [
     "FreshlyWarning",
     "FunctionStats",
     "KeyTextError",
+    "LoadTimeout",
     "NoKey",
     "Stamp",
     "Stats",

@@ -48,11 +48,11 @@ class RealClock:
 
 
 def on_asyncio(clock: Clock) -> AsyncioRuntime:
-    return AsyncioRuntime(clock, lambda: 0.0, Flights(), 1)
+    return AsyncioRuntime(clock, lambda: 0.0, Flights())
 
 
 def on_threads(clock: Clock) -> ThreadRuntime:
-    return ThreadRuntime(clock, lambda: 0.0, Flights(), 1)
+    return ThreadRuntime(clock, lambda: 0.0, Flights())
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Annotated, Any, assert_type
 
-from freshly import Cache, Entry, NoKey, Stamp, Stats, Token, cache
+from freshly import Cache, Entry, LoadTimeout, NoKey, Stamp, Stats, Token, cache
 from freshly.observe import EVERYTHING, Loaded, LoadFailed, Log
 
 
@@ -55,6 +55,21 @@ def ttl_by_kind(kind: str) -> str | None:
 @cache(ttl=ttl_by_kind)
 async def by_kind(kind: str, key: str) -> bytes:
     return b""
+
+
+@cache("10m", grace="1d", soft_timeout="300ms", hard_timeout=timedelta(seconds=5))
+def patient(x: int) -> int:
+    return x
+
+
+@cache.soft("1h", soft_ttl="30m", grace="1d", hard_timeout=2.5)
+async def hurried(x: int) -> int:
+    return x
+
+
+def refused() -> None:
+    cache("1h", soft_timout="1s")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    cache.soft("1h", soft_ttl="1m", tag=["a"])  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
 @cache.invalidates("user:{user_id}")
@@ -117,6 +132,14 @@ async def functions() -> None:
     assert_type(await with_session(Session(), 1), str)
     assert_type(await rename(1, "a"), User)
     assert_type(square(2), int)
+    assert_type(patient(2), int)
+    assert_type(await hurried(2), int)
+    try:
+        patient(2)
+    except LoadTimeout as error:
+        assert_type(error.key, str)
+        assert_type(error.seconds, float)
+        _timeout: TimeoutError = error
     assert_type(square.refresh(2), int)
     assert_type(square.peek(2), Entry[int] | None)
     assert_type(square.delete(x=2), bool)
@@ -165,6 +188,7 @@ async def commands(own: Cache) -> None:
     assert_type(await own.set("k", 1, "5m", stamp=stamp), bool)
     assert_type(await own.get_or_set("k", load), User)
     assert_type(await own.get_or_set("k", lambda: 1, ttl="1h"), int)
+    assert_type(await own.get_or_set("k", load, "1h", grace="1d", soft_timeout="1s"), User)
     assert_type(await own.delete("k", "l"), int)
     assert_type(await own.delete_match("k*"), int)
     assert_type(await own.exists("k"), bool)

@@ -21,8 +21,10 @@ class Counts:
         "misses",
         "name",
         "overtaken",
+        "refreshes_dropped",
         "retired_hits",
         "stale_hits",
+        "timeouts",
         "waits",
     )
 
@@ -35,6 +37,8 @@ class Counts:
         self.load_errors = 0
         self.waits = 0
         self.overtaken = 0
+        self.timeouts = 0
+        self.refreshes_dropped = 0
 
     def tally(self, living_hits: int) -> FunctionStats:
         return FunctionStats(
@@ -45,6 +49,8 @@ class Counts:
             load_errors=self.load_errors,
             waits=self.waits,
             overtaken=self.overtaken,
+            timeouts=self.timeouts,
+            refreshes_dropped=self.refreshes_dropped,
         )
 
 
@@ -56,7 +62,10 @@ class FunctionStats:
     expired value. ``misses`` are reads that had to wait for a load, ``waits`` those of them that
     waited for a load another read had begun. ``loads`` are runs of the loader, refreshes
     included; ``load_errors`` those that raised; ``overtaken`` those whose value was not stored
-    because an invalidation came while they ran. Under threads a hit may go uncounted.
+    because an invalidation came while they ran. ``timeouts`` are reads that did not wait for
+    their load to end: they got an older value or a ``LoadTimeout``. ``refreshes_dropped`` are
+    those for which neither a place nor one in the queue was free. Under threads a hit may go
+    uncounted.
     """
 
     hits: int = 0
@@ -66,6 +75,8 @@ class FunctionStats:
     load_errors: int = 0
     waits: int = 0
     overtaken: int = 0
+    timeouts: int = 0
+    refreshes_dropped: int = 0
 
     @property
     def hit_ratio(self) -> float:

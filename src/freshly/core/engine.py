@@ -3,7 +3,8 @@
     read ── look ── judge ─┬─ SERVE ──────────────────────────────── value
                            ├─ SERVE_AND_REFRESH ─ flight behind ──── value
                            ├─ REFRESH_OR_SERVE ── ride ─┬─────────── value
-                           │                            └ failed ─── expired value
+                           │                            ├ failed ─── expired value
+                           │                            └ too long ─ expired value
                            └─ LOAD ────────────── ride ───────────── value
 
 To *ride* is to board the flight of the key, or to pilot one, and to wait for its end.
@@ -16,12 +17,14 @@ from enum import Enum
 from functools import partial
 from typing import Any, Final
 
-from ..errors import DeadlockError, StoreError
+from ..errors import DeadlockError, LoadTimeout, StoreError
+from .budget import Budget, Turn
 from .entry import Entry
 from .events import Emit, ServedExpired, StoreFailed
-from .flight import Flight, Flights
+from .flight import NOT_BEGUN, Flight, Flights
 from .lifetime import Lifetime
 from .load import note_hit, running_load
+from .patience import ENDLESS, Patience
 from .pauses import Pauses
 from .pilot import Pilot
 from .ports import Look, Reading, Runtime, Store
@@ -41,7 +44,8 @@ class Engine:
     """One store, its flights, and one colour of caller.
 
     ``pauses`` holds, by key, until when a failed load is not tried again while an older value
-    can be served; the engines of both colours share it, as they share the flights.
+    can be served; the engines of both colours share it, as they share the flights. ``budget``
+    says how many loads may run behind their readers.
     """
 
     def __init__(
@@ -50,31 +54,34 @@ class Engine:
         runtime: Runtime,
         flights: Flights,
         pauses: Pauses,
+        budget: Budget,
         emit: Emit,
     ) -> None:
         self._store = store
         self._runtime = runtime
         self._flights = flights
         self._pauses = pauses
+        self._budget = budget
         self._emit = emit
         self._pilot = Pilot(store, runtime, flights, pauses, emit)
 
     async def read(self, call: Call) -> Any:
         """Return the value of ``call``: cached if it may be served, loaded otherwise."""
-        ticket = self._flights.ticket()
+        ticket, patience = self._flights.ticket(), self._patience(call)
         while True:
             look = await self._look(call.key, call.tags, call.recipe.shape)
-            entry = look.entry
-            match judge(entry, look.now, paused=self._pauses.is_on(call.key, look.now)):
+            entry, paused = look.entry, self._pauses.is_on(call.key, look.now)
+            match judge(entry, look.now, paused=paused, late=patience.is_late):
                 case Verdict.SERVE if entry is not None:
                     return self._serve(call, entry, look.now)
                 case Verdict.SERVE_AND_REFRESH if entry is not None:
+                    call.recipe.counts.timeouts += patience.is_late
                     self._refresh_behind(call, look, ticket)
                     return self._serve(call, entry, look.now)
                 case Verdict.REFRESH_OR_SERVE:
-                    answer = await self._ride(call, look, ticket, may_stand_in=True)
+                    answer = await self._ride(call, look, ticket, patience, may_stand_in=True)
                 case _:
-                    answer = await self._ride(call, look, ticket)
+                    answer = await self._ride(call, look, ticket, patience)
             if answer is not AGAIN:
                 return answer
 
@@ -83,10 +90,10 @@ class Engine:
 
         The load begins after this call did; of several such calls at once one loads.
         """
-        ticket = self._flights.ticket()
+        ticket, patience = self._flights.ticket(), self._patience(call)
         while True:
             look = await self._look(call.key, call.tags, call.recipe.shape)
-            answer = await self._ride(call, look, ticket, newer_only=True)
+            answer = await self._ride(call, look, ticket, patience, newer_only=True)
             if answer is not AGAIN:
                 return answer
 
@@ -166,16 +173,6 @@ class Engine:
         if self._flights.loads:
             note_hit(self._flights, entry, now)
 
-    def _refresh_behind(self, call: Call, look: Look, ticket: int) -> None:
-        if look.stamp is None:
-            return
-        may_join = self._joiner(call, look, ticket)
-        flight = self._flights.board_behind(call.key, look.stamp, may_join)
-        if flight is None:
-            return
-        if not self._runtime.spawn(flight, lambda: self._pilot.fly(flight, call, look)):
-            self._flights.abandon(flight)
-
     async def _stand_in(self, flight: Flight, call: Call, *, is_pilot: bool) -> Any:
         """Answer a failed load with the expired value, unless it was invalidated meanwhile."""
         look = await self._look(call.key, call.tags, call.recipe.shape)
@@ -188,7 +185,52 @@ class Engine:
             self._emit(ServedExpired, call.key, call.recipe.counts.name, flight.error)
         return self._serve(call, look.entry, look.now)
 
+    # -- behind the reader -------------------------------------------------------------------
+
+    def _refresh_behind(self, call: Call, look: Look, ticket: int) -> None:
+        may_join = self._joiner(call, look, ticket)
+        if look.stamp is None or self._flights.has(call.key, may_join):
+            return
+        flight = Flight(call.key, look.stamp, is_background=True)
+        if not self._budget.admit(flight):
+            self._wait_for_a_turn(call, look)
+        elif not self._flights.take_off_behind(flight, look.stamp, may_join):
+            # Another thread was quicker.
+            self._flights.abandon(flight)
+        elif not self._runtime.spawner()(flight, lambda: self._pilot.fly(flight, call, look)):
+            self._flights.abandon(flight)
+
+    def _wait_for_a_turn(self, call: Call, look: Look) -> None:
+        if look.entry is None:
+            return
+        spawn = self._runtime.spawner()
+        turn = Turn(
+            look.entry,
+            look.now < look.entry.stale_at,
+            call.recipe.counts,
+            lambda flight: spawn(flight, lambda: self._take_turn(flight, call)),
+        )
+        self._budget.queue(call.key, turn)
+
+    async def _take_turn(self, flight: Flight, call: Call) -> None:
+        """Refresh the value of ``call`` if that is still to be done: time has passed."""
+        look = await self._look(call.key, call.tags, call.recipe.shape)
+        verdict = judge(look.entry, look.now, paused=self._pauses.is_on(call.key, look.now))
+        may_join = self._joiner(call, look, self._flights.ticket())
+        if (
+            verdict is Verdict.SERVE_AND_REFRESH
+            and look.stamp is not None
+            and self._flights.take_off_behind(flight, look.stamp, may_join)
+        ):
+            await self._pilot.fly(flight, call, look)
+        else:
+            self._flights.abandon(flight)
+
     # -- riding ------------------------------------------------------------------------------
+
+    def _patience(self, call: Call) -> Patience:
+        timeouts = call.recipe.timeouts
+        return ENDLESS if timeouts is None else timeouts.begin(self._runtime.now())
 
     def _joiner(
         self, call: Call, look: Look, ticket: int, *, newer_only: bool = False
@@ -213,19 +255,27 @@ class Engine:
         call: Call,
         look: Look,
         ticket: int,
+        patience: Patience,
         *,
         newer_only: bool = False,
         may_stand_in: bool = False,
     ) -> Any:
+        if patience.is_over:
+            raise self._timeout(call)
         may_join = self._joiner(call, look, ticket, newer_only=newer_only)
         flight, is_pilot = self._flights.board(call.key, look.stamp, may_join)
         call.recipe.counts.misses += not newer_only
         call.recipe.counts.waits += not is_pilot
+        until = patience.until(may_stand_in=may_stand_in)
         try:
-            await self._wait(flight, call, look, is_pilot=is_pilot)
+            has_ended = await self._wait(flight, call, look, until, is_pilot=is_pilot)
         except BaseException:
             self._flights.leave(flight, is_pilot=is_pilot)
             raise
+        if not has_ended:
+            patience.run_out(until)
+            self._flights.leave(flight, is_pilot=is_pilot, goes_on=self._may_go_on)
+            return self._again(call, is_pilot=is_pilot, newer_only=newer_only)
         return await self._disembark(
             flight,
             call,
@@ -234,6 +284,29 @@ class Engine:
             newer_only=newer_only,
             may_stand_in=may_stand_in,
         )
+
+    def _may_go_on(self, flight: Flight) -> bool:
+        """Return whether a load that nobody waits for any more, since it took too long, goes on.
+
+        It may while there is a place for it among the refreshes. A thread cannot be ended, whether
+        there is a place or not; a load that has not begun is not begun any more.
+        """
+        if flight.ticket == NOT_BEGUN:
+            return False
+        return flight.cancel is None or self._budget.admit(flight)
+
+    def _timeout(self, call: Call) -> LoadTimeout:
+        counts, timeouts = call.recipe.counts, call.recipe.timeouts
+        counts.misses += 1
+        counts.timeouts += 1
+        seconds = 0.0 if timeouts is None else timeouts.hard or 0.0
+        return LoadTimeout(call.key, counts.name, seconds)
+
+    def _again(self, call: Call, *, is_pilot: bool, newer_only: bool) -> _Again:
+        # This read goes on, and is counted where it ends.
+        call.recipe.counts.misses -= not newer_only
+        call.recipe.counts.waits -= not is_pilot
+        return AGAIN
 
     async def _disembark(
         self,
@@ -250,12 +323,13 @@ class Engine:
             return await self._stand_in(flight, call, is_pilot=is_pilot)
         answer = await self._answer(flight, call, ticket, is_pilot=is_pilot)
         if answer is AGAIN:
-            # This read goes on, and is counted where it ends.
-            call.recipe.counts.misses -= not newer_only
-            call.recipe.counts.waits -= not is_pilot
+            return self._again(call, is_pilot=is_pilot, newer_only=newer_only)
         return answer
 
-    async def _wait(self, flight: Flight, call: Call, look: Look, *, is_pilot: bool) -> None:
+    async def _wait(
+        self, flight: Flight, call: Call, look: Look, until: float | None, *, is_pilot: bool
+    ) -> bool:
+        """Wait for the end of ``flight``, or ``until``; return whether it has ended."""
         load = self._flights.begin_waiting(flight)
         try:
             if is_pilot:
@@ -265,13 +339,17 @@ class Engine:
                     f"a blocking call for {call.key!r} on the thread of the event loop that is "
                     f"loading it would stop that load: await it there, or call it in another thread"
                 )
-            await self._runtime.wait(partial(self._flights.call_at_end, flight))
+            return await self._runtime.wait(partial(self._flights.call_at_end, flight), until)
         finally:
             self._flights.end_waiting(load, flight)
 
     async def _launch(self, flight: Flight, call: Call, look: Look) -> None:
         try:
-            await self._runtime.launch(flight, lambda: self._pilot.fly(flight, call, look))
+            await self._runtime.launch(
+                flight,
+                lambda: self._pilot.fly(flight, call, look),
+                may_be_left=call.recipe.timeouts is not None,
+            )
         except BaseException:
             # It did not take off: a loop that is closing takes no tasks.
             self._flights.abandon(flight)

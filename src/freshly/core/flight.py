@@ -32,6 +32,7 @@ class Flight:
         "cancel",
         "ended_by_close",
         "error",
+        "free_place",
         "has_ended",
         "interruption",
         "is_abandoned",
@@ -77,9 +78,11 @@ class Flight:
         self._wakers: dict[Callable[[], None], None] = {}
         # The runtime that flies it says how to end it, whether it can still end by itself, and
         # which thread must not be stopped while it flies.
-        self.cancel: Callable[[], None] | None = None
+        self.cancel: Callable[[], object] | None = None
         self.is_alive: Callable[[], bool] = _always
         self.thread: int | None = None
+        # Set while it has a place among the loads behind: see budget.py.
+        self.free_place: Callable[[Flight], None] | None = None
 
     def fail(self, error: Exception) -> None:
         self.error, self._traceback = error, error.__traceback__
@@ -132,36 +135,51 @@ class Flights:
         be stored: the new one supersedes it.
         """
         with self._lock:
-            flight = self._by_key.get(key)
-            if flight is not None and flight.is_alive() and may_join(flight):
-                flight.passengers += 1
-                return flight, False
-            return self._take_off(key, stamp, flight, is_background=False), True
+            former = self._by_key.get(key)
+            if former is not None and former.is_alive() and may_join(former):
+                former.passengers += 1
+                return former, False
+            flight = Flight(key, stamp, is_background=False)
+            flight.passengers = 1
+            self._take_off(flight, former)
+            return flight, True
 
-    def board_behind(self, key: str, stamp: Any, may_join: Callable[[Flight], bool]) -> Flight | None:
-        """Return a new flight without passengers, or ``None`` if one like it is in the air."""
+    def has(self, key: str, may_join: Callable[[Flight], bool]) -> bool:
+        """Return whether a flight of ``key`` that ``may_join`` accepts is in the air."""
+        flight = self._by_key.get(key)
+        return flight is not None and flight.is_alive() and may_join(flight)
+
+    def take_off_behind(self, flight: Flight, stamp: Any, may_join: Callable[[Flight], bool]) -> bool:
+        """Let ``flight`` take off without passengers, unless one like it is in the air."""
         with self._lock:
-            flight = self._by_key.get(key)
-            if flight is not None and flight.is_alive() and may_join(flight):
-                return None
-            return self._take_off(key, stamp, flight, is_background=True)
+            if self.has(flight.key, may_join):
+                return False
+            flight.stamp = stamp
+            self._take_off(flight, self._by_key.get(flight.key))
+            return True
 
-    def _take_off(self, key: str, stamp: Any, former: Flight | None, *, is_background: bool) -> Flight:
+    def _take_off(self, flight: Flight, former: Flight | None) -> None:
         if former is not None:
             former.is_superseded = True
-        flight = Flight(key, stamp, is_background=is_background)
-        flight.passengers = 0 if is_background else 1
-        self._by_key[key] = flight
+        self._by_key[flight.key] = flight
         self._flying.add(flight)
         self.loads += 1
-        return flight
 
-    def leave(self, flight: Flight, *, is_pilot: bool) -> None:
-        """Let a passenger go who was cancelled; the last one out cancels the load."""
+    def leave(
+        self, flight: Flight, *, is_pilot: bool, goes_on: Callable[[Flight], bool] | None = None
+    ) -> None:
+        """Let a passenger go; the last one out cancels the load.
+
+        ``goes_on`` is asked of a load that would be cancelled whether it goes on behind instead:
+        its passenger was not cancelled, it had no more time.
+        """
         with self._lock:
             flight.passengers -= 1
             flight.starter_left = flight.starter_left or is_pilot
             is_last = flight.passengers <= 0 and not flight.is_background and not flight.has_ended
+            if is_last and goes_on is not None and goes_on(flight):
+                flight.is_background = flight.starter_left = True
+                is_last = False
             if is_last:
                 # At once, so that nobody boards a flight that is about to be cancelled.
                 self._remove(flight)
@@ -175,11 +193,15 @@ class Flights:
                 return
             flight.has_ended = True
             self._remove(flight)
-            self._flying.discard(flight)
-            self.loads -= 1
+            # One that waited for its turn may end on the ground.
+            if flight in self._flying:
+                self._flying.discard(flight)
+                self.loads -= 1
             wakers, flight._wakers = flight._wakers, {}
         for wake in wakers:
             wake()
+        if flight.free_place is not None:
+            flight.free_place(flight)
 
     def abandon(self, flight: Flight) -> None:
         """End a flight that was cancelled or interrupted: it says nothing about the value."""

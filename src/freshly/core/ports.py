@@ -231,6 +231,9 @@ Subscribe = Callable[[Waker], Callable[[], None] | None]
 
 Job = Callable[[], Coroutine[Any, Any, None]]
 
+# Run a job, the load of a flight. Return False if that is not possible: then it was not begun.
+Spawn = Callable[[Flight, Job], bool]
+
 
 class Runtime(Protocol):
     """Who runs a load, and who waits for it."""
@@ -243,14 +246,17 @@ class Runtime(Protocol):
         """Return a number from 0 up to 1, by chance."""
         ...
 
-    async def launch(self, flight: Flight, job: Job) -> None:
-        """Run ``job``, the load of ``flight``; return when it has ended or runs on its own."""
+    async def launch(self, flight: Flight, job: Job, *, may_be_left: bool) -> None:
+        """Run ``job``, the load of ``flight``; return when it has ended or runs on its own.
+
+        ``may_be_left`` asks for the second: this caller may stop waiting before it has ended.
+        """
         ...
 
-    def spawn(self, flight: Flight, job: Job) -> bool:
-        """Run ``job`` behind the caller's back, in a context without a running load.
+    def spawner(self) -> Spawn:
+        """Return what runs a job behind this caller's back, now or later.
 
-        Return False if that is not possible now; then ``job`` was not begun.
+        The job gets a copy of the context that this caller has now, without a running load.
         """
         ...
 

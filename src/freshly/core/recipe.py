@@ -8,6 +8,7 @@ from typing import Any
 
 from .counts import Counts
 from .lifetime import Lifetime
+from .patience import Timeouts
 from .rows import Rows
 from .shape import ANY, Shape
 
@@ -30,6 +31,7 @@ class Recipe:
     retry_after: float
     copy: Callable[[Any], Any] | None = None
     shape: Shape = ANY
+    timeouts: Timeouts | None = None
 
 
 @dataclass(frozen=True, slots=True)

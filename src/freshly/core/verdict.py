@@ -25,11 +25,13 @@ class Verdict(Enum):
     LOAD = "load"
 
 
-def judge(entry: Entry[Any] | None, now: float, *, paused: bool = False) -> Verdict:
+def judge(entry: Entry[Any] | None, now: float, *, paused: bool = False, late: bool = False) -> Verdict:
     """Return what a read may do with ``entry`` at ``now``, seconds on the clock that wrote it.
 
     ``paused`` says that a load of it failed a moment ago: until the pause is over the value is
-    served without another attempt, as long as it may be served at all.
+    served without another attempt, as long as it may be served at all. ``late`` says that this
+    read has waited for a load as long as it may: what would stand in for a load that fails now
+    stands in for one that takes too long.
     """
     if entry is None or now >= entry.dead_at:
         return Verdict.LOAD
@@ -37,7 +39,7 @@ def judge(entry: Entry[Any] | None, now: float, *, paused: bool = False) -> Verd
         return Verdict.SERVE
     if paused:
         return Verdict.SERVE
-    if now < entry.expires_at:
+    if now < entry.expires_at or late:
         return Verdict.SERVE_AND_REFRESH
     return Verdict.REFRESH_OR_SERVE
 

@@ -108,7 +108,7 @@ class Log:
     def _write_load(self, event: LoadFailed | ServedExpired | Loaded) -> None:
         match event:
             case LoadFailed(key=key, error=error):
-                text = "the refresh of %s failed, its older value stays: %r"
+                text = "the load of %s failed behind its readers: %r"
                 self._write(event, text, key, error, cause=error)
             case ServedExpired(key=key, error=error):
                 self._write(event, "the expired value of %s stands in: %r", key, error)

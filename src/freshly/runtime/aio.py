@@ -6,12 +6,11 @@ import asyncio
 import contextvars
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from threading import get_ident
 
 from ..core.flight import Flight, Flights
 from ..core.load import current_load
-from ..core.ports import AlarmClock, Clock, Job, Subscribe
+from ..core.ports import AlarmClock, Clock, Job, Spawn, Subscribe
 
 
 class AsyncioRuntime:
@@ -20,31 +19,32 @@ class AsyncioRuntime:
     Loops come and go: nothing here belongs to one loop but the tasks, and each knows its own.
     """
 
-    def __init__(
-        self, clock: Clock, dice: Callable[[], float], flights: Flights, max_refreshes: int
-    ) -> None:
+    def __init__(self, clock: Clock, dice: Callable[[], float], flights: Flights) -> None:
         self._clock = clock
         self.dice = dice
         self._flights = flights
-        self._max_refreshes = max_refreshes
         # The loop itself keeps only weak references to tasks.
         self._tasks: dict[asyncio.Task[None], Flight] = {}
-        self._refreshes = 0
 
     def now(self) -> float:
         return self._clock.now()
 
-    async def launch(self, flight: Flight, job: Job) -> None:
+    async def launch(self, flight: Flight, job: Job, *, may_be_left: bool) -> None:
         self._start(flight, job, contextvars.copy_context())
 
-    def spawn(self, flight: Flight, job: Job) -> bool:
-        if self._refreshes >= self._max_refreshes:
-            return False
+    def spawner(self) -> Spawn:
         context = contextvars.copy_context()
         context.run(current_load.set, None)
-        self._refreshes += 1
-        self._start(flight, job, context)
-        return True
+        loop = asyncio.get_running_loop()
+
+        def spawn(flight: Flight, job: Job) -> bool:
+            if _runs_here(loop):
+                self._start(flight, job, context)
+                return True
+            flight.is_alive = loop.is_running
+            return _call_in(loop, lambda: self._start(flight, job, context))
+
+        return spawn
 
     def _start(self, flight: Flight, job: Job, context: contextvars.Context) -> None:
         loop = asyncio.get_running_loop()
@@ -66,8 +66,6 @@ class AsyncioRuntime:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         flight = self._tasks.pop(task)
-        if flight.is_background:
-            self._refreshes -= 1
         # A task that is cancelled before its first step never runs the job, nor its finally.
         self._flights.abandon(flight)
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -157,7 +155,17 @@ def _settler(future: asyncio.Future[bool], outcome: bool) -> Callable[[], None]:
     return wake
 
 
-def _call_in(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:
-    # A loop that is closed has nobody left who waits.
-    with suppress(RuntimeError):
+def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
+
+
+def _call_in(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> bool:
+    try:
         loop.call_soon_threadsafe(callback)
+    except RuntimeError:
+        # A loop that is closed has nobody left who waits.
+        return False
+    return True

@@ -1,4 +1,4 @@
-"""Run loads on threads: the caller's own for a load, a small pool for refreshes.
+"""Run loads on threads: the caller's own, or one of a pool if the caller does not wait to the end.
 
 The engine is ``async def``. Here every awaitable it meets ends without suspending, so a single
 ``send`` runs the whole call: an ``async def`` is a generator, and nobody has to drive it further.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import wait as wait_for_all
 from functools import partial
 from threading import Event, Lock, get_ident
@@ -16,13 +16,19 @@ from typing import Any, TypeVar
 
 from ..core.flight import Flight, Flights
 from ..core.load import current_load
-from ..core.ports import AlarmClock, Clock, Job, Subscribe
+from ..core.ports import AlarmClock, Clock, Job, Spawn, Subscribe
+from .pool import Pool
 
 T = TypeVar("T")
 
 # Threads for refreshes of plain functions. More would help only loaders that wait for slow
 # things, and would surprise a database pool of the usual 5 connections.
 REFRESH_THREADS = 4
+
+# Threads for loads of plain functions that have a timeout: their callers must be able to go. As many
+# callers as a large server has threads may wait for one each; more wait for a thread, and no longer
+# than their timeout.
+LOAD_THREADS = 64
 
 
 def finish(coro: Coroutine[Any, Any, T]) -> T:
@@ -41,46 +47,52 @@ def finish(coro: Coroutine[Any, Any, T]) -> T:
 
 
 class ThreadRuntime:
-    """The caller's thread, and a pool that is made when it is first needed."""
+    """The caller's thread, and pools for what it does not wait for, or not to the end."""
 
-    def __init__(
-        self, clock: Clock, dice: Callable[[], float], flights: Flights, max_refreshes: int
-    ) -> None:
+    def __init__(self, clock: Clock, dice: Callable[[], float], flights: Flights) -> None:
         self._clock = clock
         self.dice = dice
         self._flights = flights
-        self._max_refreshes = max_refreshes
         self._lock = Lock()
-        self._pool: ThreadPoolExecutor | None = None
+        self._loads = Pool("freshly loads", LOAD_THREADS)
+        self._refreshes = Pool("freshly refreshes", REFRESH_THREADS)
         self._jobs: dict[Future[None], Flight] = {}
 
     def now(self) -> float:
         return self._clock.now()
 
-    async def launch(self, flight: Flight, job: Job) -> None:
-        await job()
+    async def launch(self, flight: Flight, job: Job, *, may_be_left: bool) -> None:
+        if not may_be_left or not self._submit(self._loads, contextvars.copy_context(), flight, job):
+            await job()
 
-    def spawn(self, flight: Flight, job: Job) -> bool:
+    def spawner(self) -> Spawn:
         context = contextvars.copy_context()
         context.run(current_load.set, None)
+        return partial(self._submit, self._refreshes, context)
+
+    def _submit(self, pool: Pool, context: contextvars.Context, flight: Flight, job: Job) -> bool:
+        future: Future[None] = Future()
+
+        def run() -> None:
+            # From here on nothing can end it.
+            flight.cancel = None
+            context.run(lambda: finish(job()))
+
+        flight.cancel = future.cancel
         with self._lock:
-            if len(self._jobs) >= self._max_refreshes:
-                return False
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(REFRESH_THREADS, "freshly refreshes")
-            try:
-                future = self._pool.submit(context.run, lambda: finish(job()))
-            except RuntimeError:
-                # The interpreter is shutting down: no thread can be started any more.
-                return False
             self._jobs[future] = flight
+        if not pool.submit(future, run):
+            with self._lock:
+                del self._jobs[future]
+            flight.cancel = None
+            return False
         future.add_done_callback(self._done)
         return True
 
     def _done(self, future: Future[None]) -> None:
         with self._lock:
             flight = self._jobs.pop(future)
-        # A job that close() took from the queue never ran.
+        # A job that was taken from the queue never ran.
         self._flights.abandon(flight)
 
     def can_wait(self, flight: Flight) -> bool:
@@ -118,21 +130,19 @@ class ThreadRuntime:
             ring()
 
     def close(self, drain: float) -> None:
-        """End the pool: refreshes not yet begun are dropped, running ones get ``drain`` seconds.
+        """End what runs in the pools: what has not begun is dropped, the rest gets ``drain`` seconds.
 
-        A thread cannot be cancelled: what still runs then ends by itself, and lands nowhere.
+        A thread cannot be cancelled: what still runs then ends by itself, and a refresh lands nowhere.
         """
         wait_for_all(self.stop(), timeout=drain)
 
     def stop(self) -> list[Future[None]]:
-        """Begin to end the pool; return the refreshes that still run."""
+        """Begin to end what runs in the pools; return what still runs."""
         with self._lock:
-            pool, self._pool = self._pool, None
             jobs = dict(self._jobs)
-        if pool is None:
-            return []
-        for flight in jobs.values():
-            flight.is_superseded = True
-        pool.shutdown(wait=False, cancel_futures=True)
-        # A future that was cancelled in the queue has nobody left to wake who waits for it.
+        for future, flight in jobs.items():
+            flight.is_superseded = flight.is_superseded or flight.is_background
+            # Who waits for one that has not begun runs the loader itself.
+            flight.ended_by_close = True
+            flight.ended_by_close = future.cancel()
         return [job for job in jobs if not job.cancelled()]

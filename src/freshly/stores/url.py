@@ -69,7 +69,7 @@ def _memory(options: dict[str, Any], clock: Clock) -> MemoryStore:
     _take(options, "namespace", "freshly", _name)
     return MemoryStore(
         clock,
-        max_entries=_take(options, "max_entries", DEFAULT_MAX_ENTRIES, _count),
+        max_entries=_take(options, "max_entries", DEFAULT_MAX_ENTRIES, count),
         max_ttl=_take(options, "max_ttl", DEFAULT_MAX_TTL, seconds),
     )
 
@@ -78,7 +78,7 @@ def _take(options: Options, name: str, default: Any, check: Callable[[Any, str],
     return check(options[name], name) if name in options else default
 
 
-def _count(value: object, option: str) -> int:
+def count(value: object, option: str) -> int:
     text = str(value)
     is_number = isinstance(value, int | str) and not isinstance(value, bool)
     if not is_number or not text.isdecimal() or int(text) < 1:
