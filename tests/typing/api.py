@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any, assert_type
 
 from freshly import Cache, Entry, LoadTimeout, NoKey, Stamp, Stats, Token, cache
 from freshly.observe import EVERYTHING, Loaded, LoadFailed, Log
+from freshly.testing import History, Journal, Violation, judge, read_journal
 
 
 class User:
@@ -226,6 +228,13 @@ def observing(own: Cache) -> None:
     own.observe(Log("app.cache", levels=EVERYTHING), *Log().kinds)
 
     own.observe(note, "Loaded")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def journals(journal: Journal) -> None:
+    journal.ends(journal.begins("user:1"), 1)
+    journal.invalidated("user:1", 2)
+    assert_type(judge([journal, read_journal(Path("journal"))], bound=1.0), History)
+    assert_type(judge([journal]).violations, list[Violation])
 
 
 async def load() -> User:

@@ -1,13 +1,15 @@
-"""What tests of caches need: time that stands still, callers stepped by hand, a judge of histories."""
+"""What tests of caches need: time that stands still, callers stepped by hand, judges."""
 
 from .clock import ManualClock
 from .contract import SharedStoreContract, StoreContract
 from .history import History, Read, Violation
+from .journal import Journal, judge, read_journal
 from .stepper import Stepper
 from .thread_stepper import ThreadStepper
 
 __all__ = [
     "History",
+    "Journal",
     "ManualClock",
     "Read",
     "SharedStoreContract",
@@ -15,4 +17,6 @@ __all__ = [
     "StoreContract",
     "ThreadStepper",
     "Violation",
+    "judge",
+    "read_journal",
 ]

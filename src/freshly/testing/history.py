@@ -25,11 +25,15 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A read that got a version which was out of date before the read had started."""
+    """A read that got a version which was out of date before the read had started.
+
+    ``late`` is how many seconds after the return of that invalidation it started, where known.
+    """
 
     subject: Hashable
     got: int
     at_least: int
+    late: float | None = None
 
 
 @dataclass

@@ -1,0 +1,63 @@
+"""The readers and writers of one process: what tasks and threads have in common."""
+
+from __future__ import annotations
+
+import random
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from freshly.testing import Journal
+
+from .caches import CACHES, Judged
+from .plan import Plan
+from .source import Source
+
+# Of a hundred reads, those whose caller loses patience and is cancelled; tasks only.
+IMPATIENT = 5
+# Of a hundred writes, those that only mark stale.
+NUDGES = 10
+# Errors that a process shows; it counts them all.
+SHOWN = 3
+
+
+class Crowd:
+    """``begin`` returns when the run begins: for all processes at once."""
+
+    def __init__(self, plan: Plan, number: int, source: Source, begin: Callable[[], None]) -> None:
+        self.plan = plan
+        self.number = number
+        self.source = source
+        self.journal = Journal()
+        self.counts: Counter[str] = Counter()
+        self.errors = 0
+        self.begin = begin
+        self.until = 0.0
+
+    def chance(self, who: str) -> random.Random:
+        return random.Random(f"{self.plan.seed} {self.number} {who}")
+
+    def cache(self, *, is_async: bool) -> Judged:
+        return CACHES[self.plan.cache](self.plan.url, self.plan.faces, is_async=is_async)
+
+    def subject(self, chance: random.Random) -> int:
+        """A few subjects are read and written most: there a load is overtaken most easily."""
+        return min(chance.randrange(self.plan.subjects), chance.randrange(self.plan.subjects))
+
+    def pause(self, chance: random.Random) -> float:
+        return chance.expovariate(self.plan.writes_a_second)
+
+    def halves(self) -> tuple[float, float]:
+        """How long a load takes before and after it has read the source."""
+        before = random.random() * self.plan.load_seconds
+        return before, self.plan.load_seconds - before
+
+    def went_wrong(self) -> None:
+        self.errors += 1
+        if self.errors <= SHOWN:
+            traceback.print_exc()
+
+    def finish(self, facts: dict[str, float]) -> None:
+        self.journal.facts = {**facts, **self.counts, "errors": self.errors}
+        self.journal.write(Path(self.plan.folder) / f"journal-{self.number}")

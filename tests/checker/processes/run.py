@@ -1,0 +1,106 @@
+"""Start the processes of a run, do the faults, and judge the journals together."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from freshly.testing import History, Journal, judge, read_journal
+from tests.servers.server import Server
+
+from .faults import Faults
+from .plan import Plan
+
+ROOT = Path(__file__).parents[3]
+# Seconds that a process may take to begin and to end, beyond those of the run.
+SLACK = 60.0
+
+
+@dataclass
+class Outcome:
+    """What a run met."""
+
+    history: History
+    facts: dict[str, float]
+    faults: list[str]
+
+    @property
+    def hit_ratio(self) -> float:
+        """The part of the reads for which nothing was loaded, refreshes counted as loads."""
+        return 1 - self.facts.get("loads", 0) / max(1, self.history.reads)
+
+    def summary(self) -> str:
+        late = [one.late for one in self.history.violations if one.late is not None]
+        worst = f", the worst {max(late):.2f} s late" if late else ""
+        facts = ", ".join(f"{name} {number:g}" for name, number in sorted(self.facts.items()))
+        return (
+            f"{self.history.reads:,} reads, {self.history.invalidations:,} invalidations, "
+            f"{len(self.history.violations):,} violations{worst}, "
+            f"hit ratio {self.hit_ratio:.3f} ({facts}; faults: {len(self.faults)})"
+        )
+
+
+def run(plan: Plan, *, faults: Sequence[str] = (), server: Server | None = None) -> Outcome:
+    """Run ``plan`` and return what it met.
+
+    Raises ``RuntimeError`` if a process ended with an error; why, it has written to standard error.
+    """
+    with ExitStack() as stack:
+        workers = [stack.enter_context(_started(plan, number)) for number in range(plan.processes)]
+        # Popen waits for its process at the end of the block; without this it could wait for ever.
+        stack.callback(_kill_all, workers)
+        for worker in workers:
+            _expect_ready(worker)
+        trouble = Faults(faults, plan.url, server, [one.pid for one in workers], plan.seed)
+        for worker in workers:
+            assert worker.stdin is not None
+            worker.stdin.write("go\n")
+            worker.stdin.flush()
+        _trouble_while_they_run(trouble, workers, plan)
+    journals = [read_journal(Path(plan.folder) / f"journal-{i}") for i in range(plan.processes)]
+    return Outcome(judge(journals), _sums(journals), trouble.done)
+
+
+def _started(plan: Plan, number: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.checker.processes.worker", str(number), plan.to_text()],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def _expect_ready(worker: subprocess.Popen[str]) -> None:
+    assert worker.stdout is not None
+    if worker.stdout.readline() != "ready\n":
+        raise RuntimeError(f"a process ended with {worker.wait()} before it began")
+
+
+def _trouble_while_they_run(trouble: Faults, workers: list[subprocess.Popen[str]], plan: Plan) -> None:
+    over = threading.Event()
+    timer = threading.Timer(plan.seconds, over.set)
+    timer.start()
+    try:
+        trouble.run(over)
+        for worker in workers:
+            if worker.wait(plan.seconds + SLACK) != 0:
+                raise RuntimeError(f"a process ended with {worker.returncode}")
+    finally:
+        timer.cancel()
+
+
+def _kill_all(workers: list[subprocess.Popen[str]]) -> None:
+    for worker in workers:
+        worker.kill()
+
+
+def _sums(journals: list[Journal]) -> dict[str, float]:
+    names = sorted({name for journal in journals for name in journal.facts})
+    return {name: sum(journal.facts.get(name, 0) for journal in journals) for name in names}
