@@ -73,17 +73,17 @@ class Blocking:
         """Return whether ``get(key)`` would be served a value now."""
         return finish(self._commands.exists(key))
 
-    def delete(self, *keys: str) -> int:
+    def delete(self, *keys: str, hold: Duration | None = None) -> int:
         """Delete the entries under ``keys``; return how many there were that could be served."""
-        return finish(self._commands.delete(*keys))
+        return finish(self._commands.delete(*keys, hold=hold))
 
     def delete_match(self, pattern: str) -> int:
         """Delete the entries whose key matches a glob; return how many could have been served."""
         return finish(self._commands.delete_match(pattern))
 
-    def delete_tags(self, *tags: str) -> Token:
+    def delete_tags(self, *tags: str, hold: Duration | None = None) -> Token:
         """Invalidate every entry that has one of ``tags``, and every load of one that runs now."""
-        return finish(self._commands.delete_tags(*tags))
+        return finish(self._commands.delete_tags(*tags, hold=hold))
 
     def mark_stale(self, *tags: str) -> Token:
         """Make every entry that has one of ``tags`` stale: served once more, refreshed behind."""

@@ -17,7 +17,7 @@ from .core.tags import check_key, check_named, given_tags
 from .core.token import Stamp, Token
 from .errors import ConfigurationError
 from .home import Home
-from .options import TTL, LoadOptions, fixed_lifetime, load_recipe
+from .options import TTL, LoadOptions, fixed_lifetime, given_hold, load_recipe
 from .parts import Parts
 from .side import Side
 
@@ -91,6 +91,10 @@ class Commands:
         If the value was computed from data that may change meanwhile, take a ``stamp`` before you
         read them, and give it here: the value is stored only if neither its key nor one of its
         tags was invalidated since. Without it the value counts as made now.
+
+        Under a hold (``delete_tags(..., hold=)``) of its key or one of its tags it is not stored, since
+        it may be what the holder is about to change, and what was there is deleted. With a ``stamp``
+        it is the moment of the stamp that counts.
         """
         check_key(key, "set")
         named = given_tags(tags, "set")
@@ -98,8 +102,7 @@ class Commands:
         await self._settle_in()
         if self._home.is_disabled() or not self._is_of_this_store(stamp):
             return False
-        reading = None if stamp is None else stamp.reading
-        return await self._side.engine.put(key, value, self._home.by_hand, lifetime, named, reading)
+        return await self._side.engine.put(key, value, self._home.by_hand, lifetime, named, stamp)
 
     def _is_of_this_store(self, stamp: object) -> bool:
         if stamp is None:
@@ -150,12 +153,16 @@ class Commands:
 
     # -- invalidating ------------------------------------------------------------------------
 
-    async def delete(self, *keys: str) -> int:
-        """Delete the entries under ``keys``; return how many there were that could be served."""
+    async def delete(self, *keys: str, hold: Duration | None = None) -> int:
+        """Delete the entries under ``keys``; return how many there were that could be served.
+
+        ``hold`` does for keys what it does for the tags of ``delete_tags``.
+        """
         for key in keys:
             check_key(key, "delete")
         await self._settle_in()
-        return await self._side.delete(keys)
+        side = self._side
+        return await side.delete(keys, given_hold(hold, side.store.max_hold))
 
     async def delete_match(self, pattern: str) -> int:
         """Delete the entries whose key matches a glob; return how many could have been served.
@@ -168,19 +175,25 @@ class Commands:
         await self._settle_in()
         return await self._side.delete_match(pattern)
 
-    async def delete_tags(self, *tags: str) -> Token:
+    async def delete_tags(self, *tags: str, hold: Duration | None = None) -> Token:
         """Invalidate every entry that has one of ``tags``, and every load of one that runs now.
 
         Takes the same time whatever the number of entries. Returns a token when the promise
         holds: no read that starts after it gets a value whose load had started before. An
         invalidated value is never served again, not as stale, not within ``grace``.
 
-        Raises ``ConfigurationError`` for a list in place of tags, and for a text with braces in
-        which nobody filled in a value (a forgotten ``f``).
+        ``hold`` is for a change that loaders may not see yet, because a transaction is not committed
+        or a replica trails. Loads that start within so long from now run and answer their callers,
+        and are not stored; who begins to read after the hold's end does not share them. It is
+        judged by the clock of the store, and no longer than its ``max_hold`` (1 minute).
+
+        Raises ``ConfigurationError`` for a list in place of tags, for a text with braces in which
+        nobody filled in a value (a forgotten ``f``), and for a hold that is too long.
         """
         named = check_named(tags, "delete_tags")
         await self._settle_in()
-        return await self._side.invalidate(named)
+        side = self._side
+        return await side.invalidate(named, given_hold(hold, side.store.max_hold))
 
     async def mark_stale(self, *tags: str) -> Token:
         """Make every entry that has one of ``tags`` stale: served once more, and refreshed behind.

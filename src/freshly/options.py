@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from copy import deepcopy
+from secrets import token_hex
 from typing import Any, TypeAlias, TypedDict
 
 from .core.byname import ByName
 from .core.counts import Counts
-from .core.duration import Duration, seconds
+from .core.duration import Duration, seconds, text
+from .core.holds import Hold
 from .core.lifetime import Lifetime
 from .core.patience import Timeouts
 from .core.recipe import Arguments, Recipe
@@ -131,6 +133,26 @@ def load_recipe(ttl: TTL, options: LoadOptions, counts: Counts) -> tuple[Recipe,
     check_names(options, LoadOptions, "get_or_set")
     asked = recipe(counts.name, (), ttl, options, tags=Tags((), ()), counts=counts)
     return asked, given_tags(options.get("tags", ()), "get_or_set")
+
+
+def given_hold(hold: Duration | None, longest: float) -> Hold | None:
+    """Return what ``hold=`` asked for, which may not be more than the store's ``max_hold``."""
+    return None if hold is None else Hold(token_hex(8), hold_seconds(hold, longest))
+
+
+def hold_seconds(hold: Duration, longest: float) -> float:
+    """Check a ``hold`` against the store's ``max_hold``, and return it in seconds."""
+    span = seconds(hold, "hold")
+    if span > longest and longest == 0:
+        raise ConfigurationError(
+            f"hold={hold!r}: this store allows no holds; allow them with setup(..., max_hold='1m')"
+        )
+    if span > longest:
+        raise ConfigurationError(
+            f"hold={hold!r} is longer than max_hold={text(longest)!r}: hold for less, or allow more "
+            f"with setup(..., max_hold={text(span)!r})"
+        )
+    return span
 
 
 def fixed_lifetime(

@@ -8,6 +8,7 @@ from .core.budget import Budget
 from .core.engine import Engine
 from .core.events import Emit, Invalidated, MarkedStale
 from .core.flight import Flights
+from .core.holds import Hold
 from .core.pauses import Pauses
 from .core.ports import Runtime, Store
 from .core.token import Stamp, Token
@@ -35,8 +36,8 @@ class Side:
         self._emit = emit
         self._origin = origin
 
-    async def invalidate(self, tags: tuple[str, ...]) -> Token:
-        reading = await self.store.invalidate(tags)
+    async def invalidate(self, tags: tuple[str, ...], hold: Hold | None = None) -> Token:
+        reading = await self.store.invalidate(tags, hold)
         await self._tidy()
         self._emit(Invalidated, reading, tags=tags)
         return Token(reading, self._origin)
@@ -47,9 +48,9 @@ class Side:
         self._emit(MarkedStale, reading, tags)
         return Token(reading, self._origin)
 
-    async def delete(self, keys: Iterable[str]) -> int:
+    async def delete(self, keys: Iterable[str], hold: Hold | None = None) -> int:
         keys = tuple(keys)
-        deleted = await self.store.delete(keys)
+        deleted = await self.store.delete(keys, hold)
         await self._tidy()
         self._emit(Invalidated, self.store.reading, keys=keys)
         return deleted
@@ -67,7 +68,9 @@ class Side:
         return Token(reading, self._origin)
 
     async def stamp(self) -> Stamp:
-        return Stamp(await self.store.stamp(), self._origin)
+        # The reading first: what comes between the two overtakes it.
+        reading = await self.store.stamp()
+        return Stamp(reading, self._origin, await self.store.held())
 
     async def _tidy(self) -> None:
         await self.store.tidy(self._flights.oldest_stamp)

@@ -13,6 +13,7 @@ import pytest
 from freshly import Cache, StoreError
 from freshly.core.entry import Entry
 from freshly.core.events import StoreFailed
+from freshly.core.holds import Hold
 from freshly.core.ports import Look
 from freshly.core.shape import ANY, Shape
 from freshly.stores.memory import MemoryStore
@@ -40,9 +41,9 @@ class FailingStore(MemoryStore):
         self._ask()
         return await super().put(entry, is_stamped=is_stamped, shape=shape)
 
-    async def invalidate(self, tags: Iterable[str]) -> int:
+    async def invalidate(self, tags: Iterable[str], hold: Hold | None = None) -> int:
         self._ask()
-        return await super().invalidate(tags)
+        return await super().invalidate(tags, hold)
 
     async def ping(self) -> None:
         self._ask()

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from freshly.core.entry import Entry
+from freshly.core.holds import FREE, Hold, Holds
 from freshly.core.ports import Look, Store
 from freshly.runtime.clock import SystemClock
 from freshly.stores.memory import MemoryStore
@@ -183,6 +184,47 @@ class LetsEveryFlightBeJoined(MemoryStore):
         return (await super().look(key, tags))._replace(overtakes=lambda *_: False)
 
 
+class HoldsNothing(MemoryStore):
+    async def look(self, key: str, tags: Iterable[str] = ()) -> Look:
+        return (await super().look(key, tags))._replace(held=FREE)
+
+
+class HoldsOnlyWhatIsAskedFor(MemoryStore):
+    async def look(self, key: str, tags: Iterable[str] = ()) -> Look:
+        found = await super().look(key, tags)
+        end = found.held.until(tags, key)
+        return found._replace(held=Fixed(end))
+
+
+class Fixed:
+    def __init__(self, end: float | None) -> None:
+        self._end = end
+
+    def until(self, tags: Iterable[str], key: str | None = None) -> float | None:
+        return self._end
+
+
+class HoldsForEver(MemoryStore):
+    def _hold(self, hold: Hold | None, **names: Any) -> None:
+        super()._hold(hold and Hold(hold.token, 10_000), **names)
+
+
+class EndsEverybodysHolds(MemoryStore):
+    async def release(self, token: str, tags: Iterable[str], keys: Iterable[str]) -> None:
+        self._holds = Holds()
+
+
+class ForgetsHoldsOnClear(MemoryStore):
+    async def clear(self) -> int:
+        self._holds = Holds()
+        return await super().clear()
+
+
+class PutsUnderAHold(MemoryStore):
+    def _is_held(self, entry: Entry[Any]) -> bool:
+        return False
+
+
 class Renaming(MemoryStore):
     """A store that takes some names for others."""
 
@@ -303,6 +345,12 @@ FAULTS = [
     (ForgetsRunningLoads, "test_tidying_lets_the_oldest_running_load_land"),
     (SaysThatNothingWasOvertaken, "test_overtaken_tells_what_was_invalidated_after_a_stamp"),
     (LetsEveryFlightBeJoined, "test_a_look_tells_whether_a_flight_may_be_joined"),
+    (HoldsNothing, "test_a_look_tells_until_when_its_tags_are_held"),
+    (HoldsOnlyWhatIsAskedFor, "test_tags_that_the_look_did_not_ask_for_are_covered"),
+    (HoldsForEver, "test_it_ends_by_itself"),
+    (EndsEverybodysHolds, "test_a_holder_ends_its_own_holds_and_no_other"),
+    (ForgetsHoldsOnClear, "test_clear_keeps_holds"),
+    (PutsUnderAHold, "test_what_is_put_by_hand_under_a_hold_is_not_stored"),
     (StripsNames, "test_odd_keys_are_kept_apart"),
     (NormalisesNames, "test_odd_tags_are_invalidated_alone"),
     (CutsNames, "test_long_names_are_told_apart_at_their_ends"),

@@ -30,6 +30,7 @@ from .pilot import Pilot
 from .ports import Look, Reading, Runtime, Store
 from .recipe import Call, Recipe
 from .shape import ANY, Shape
+from .token import Stamp
 from .verdict import Verdict, is_served_to_a_command, judge
 
 
@@ -127,18 +128,23 @@ class Engine:
         recipe: Recipe,
         lifetime: Lifetime,
         tags: tuple[str, ...],
-        stamp: Reading | None,
+        stamp: Stamp | None,
     ) -> bool:
         """Store ``value`` by hand; return whether it was stored.
 
-        With a ``stamp`` it is stored unless it was overtaken since.
+        With a ``stamp`` it is stored unless it was overtaken since. While a hold is on, or if one
+        was when the stamp was taken, it is not stored, and what was there is deleted.
         """
         look = await self._look(key, tags)
         if look.stamp is None:
             return False
-        taken = look.stamp if stamp is None else stamp
+        taken = look.stamp if stamp is None else stamp.reading
         entry = self._pilot.entry(key, value, recipe, lifetime, tags, taken, look.now, 0.0)
+        held = look.held if stamp is None else stamp.held
         try:
+            if held.until(tags, key) is not None:
+                await self._store.delete((key,))
+                return False
             stored = await self._store.put(entry, is_stamped=stamp is not None, shape=recipe.shape)
             await self._store.tidy(self._flights.oldest_stamp)
         except StoreError as error:
@@ -238,13 +244,16 @@ class Engine:
         """Return the rule by which this reader may wait for a flight.
 
         A flight that took off after the read started answers it. An older one may, if neither
-        the key nor a tag known by now was invalidated after its stamp.
+        the key nor a tag known by now was invalidated after its stamp, and the read did not
+        begin after a hold under which the flight runs.
         """
 
         def may_join(flight: Flight) -> bool:
             if flight.ticket > ticket:
                 return True
             if newer_only or flight.stamp is None or look.stamp is None:
+                return False
+            if not flight.answers_at(look.now):
                 return False
             return not look.overtakes(flight.stamp, call.tags, call.key)
 
@@ -279,6 +288,7 @@ class Engine:
         return await self._disembark(
             flight,
             call,
+            look,
             ticket,
             is_pilot=is_pilot,
             newer_only=newer_only,
@@ -312,6 +322,7 @@ class Engine:
         self,
         flight: Flight,
         call: Call,
+        look: Look,
         ticket: int,
         *,
         is_pilot: bool,
@@ -321,7 +332,7 @@ class Engine:
         """Take leave of a flight that has ended: with its value, its error, or ``AGAIN``."""
         if may_stand_in and flight.loader_failed and not self._goes_on(flight, is_pilot=is_pilot):
             return await self._stand_in(flight, call, is_pilot=is_pilot)
-        answer = await self._answer(flight, call, ticket, is_pilot=is_pilot)
+        answer = await self._answer(flight, call, look, ticket, is_pilot=is_pilot)
         if answer is AGAIN:
             return self._again(call, is_pilot=is_pilot, newer_only=newer_only)
         return answer
@@ -355,7 +366,9 @@ class Engine:
             self._flights.abandon(flight)
             raise
 
-    async def _answer(self, flight: Flight, call: Call, ticket: int, *, is_pilot: bool) -> Any:
+    async def _answer(
+        self, flight: Flight, call: Call, look: Look, ticket: int, *, is_pilot: bool
+    ) -> Any:
         """Judge what the flight brought for this one passenger."""
         if flight.ended_by_close:
             return await call.loader()
@@ -367,11 +380,20 @@ class Engine:
             if self._goes_on(flight, is_pilot=is_pilot):
                 return AGAIN
             flight.raise_error()
-        if not is_pilot and flight.ticket < ticket and await self._was_overtaken(flight, call):
+        if (
+            not is_pilot
+            and flight.ticket < ticket
+            and (not flight.answers_at(look.now) or await self._was_overtaken(flight, call))
+        ):
             return AGAIN
         outer = running_load(self._flights)
         if outer is not None:
-            outer.collect(flight.tags, flight.stamp, is_stale=flight.made_from_stale)
+            outer.collect(
+                flight.tags,
+                flight.stamp,
+                is_stale=flight.made_from_stale,
+                held_until=flight.held_until,
+            )
         copy = call.recipe.copy
         return flight.value if copy is None else copy(flight.value)
 

@@ -14,7 +14,10 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A loader returned. ``stored`` is False if an invalidation overtook it or a condition refused."""
+    """A loader returned.
+
+    ``stored`` is False if an invalidation overtook it, a condition refused, or a hold was on.
+    """
 
     key: str
     function: str

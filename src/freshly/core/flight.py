@@ -34,6 +34,7 @@ class Flight:
         "error",
         "free_place",
         "has_ended",
+        "held_until",
         "interruption",
         "is_abandoned",
         "is_alive",
@@ -70,6 +71,9 @@ class Flight:
         self.value: Any = None
         self.tags: tuple[str, ...] = ()
         self.made_from_stale = False
+        # The end of the first hold that it ran under: it is not stored, and who begins to read after
+        # that end does not get its value.
+        self.held_until: float | None = None
         self.error: Exception | None = None
         self._traceback: TracebackType | None = None
         # The flights that the loader of this one waits for: see Flights.waiting.
@@ -83,6 +87,10 @@ class Flight:
         self.thread: int | None = None
         # Set while it has a place among the loads behind: see budget.py.
         self.free_place: Callable[[Flight], None] | None = None
+
+    def answers_at(self, now: float) -> bool:
+        """Return whether a read that began at ``now`` may have the value, for all that holds say."""
+        return self.held_until is None or now < self.held_until
 
     def fail(self, error: Exception) -> None:
         self.error, self._traceback = error, error.__traceback__

@@ -1,7 +1,8 @@
 """A running load: what it collects, and which load it runs inside.
 
 A cached call inside a loader hands its tags to the load around it, because that load's value is
-made from its. A value made from a stale value is stale from its birth.
+made from its. A value made from a stale value is stale from its birth, and one made from a value
+that a hold keeps from being stored is kept from it too.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
+
+from .holds import earliest
 
 if TYPE_CHECKING:
     from .entry import Entry
@@ -22,7 +25,16 @@ class Load:
     come after the loader has returned are dropped, since its entry is made.
     """
 
-    __slots__ = ("_handed_on", "_tags", "flight", "is_over", "made_from_stale", "owner", "parent")
+    __slots__ = (
+        "_handed_on",
+        "_tags",
+        "flight",
+        "held_until",
+        "is_over",
+        "made_from_stale",
+        "owner",
+        "parent",
+    )
 
     def __init__(self, owner: object, flight: Flight, parent: Load | None) -> None:
         self.owner = owner
@@ -31,6 +43,7 @@ class Load:
         self._tags: dict[str, None] = {}
         self._handed_on: dict[tuple[tuple[str, ...], Any], None] = {}
         self.made_from_stale = False
+        self.held_until: float | None = None
         self.is_over = False
 
     @property
@@ -46,7 +59,14 @@ class Load:
         """Give the value ``tags`` of its own."""
         self._tags.update(dict.fromkeys(tags))
 
-    def collect(self, tags: tuple[str, ...], at: Any, *, is_stale: bool = False) -> None:
+    def collect(
+        self,
+        tags: tuple[str, ...],
+        at: Any,
+        *,
+        is_stale: bool = False,
+        held_until: float | None = None,
+    ) -> None:
         """Take the ``tags`` of a value that was known valid at a reading of the store's clock.
 
         ``at`` is ``None`` if the store had given none.
@@ -54,6 +74,7 @@ class Load:
         self._tags.update(dict.fromkeys(tags))
         self._handed_on[tags, at] = None
         self.made_from_stale = self.made_from_stale or is_stale
+        self.held_until = earliest(self.held_until, held_until)
 
 
 # A task that a loader starts inherits it; other callers do not see it.

@@ -13,6 +13,7 @@ from ..errors import DeadlockError, StoreError
 from .entry import Entry
 from .events import Emit, Loaded, LoadFailed, StoreFailed
 from .flight import Flight, Flights
+from .holds import earliest
 from .lifetime import Lifetime
 from .load import Load, current_load
 from .pauses import Pauses
@@ -43,6 +44,8 @@ class Pilot:
         counts, began = call.recipe.counts, self._runtime.now()
         counts.loads += 1
         stored = False
+        # By the tags known so far, for who would join now; again by all of them when it lands.
+        flight.held_until = look.held.until(call.tags, call.key)
         try:
             flight.value = await self._run_loader(flight, call)
             seconds = self._runtime.now() - began
@@ -87,9 +90,11 @@ class Pilot:
         found = recipe.result_tags(arguments, value)
         flight.tags = tuple(dict.fromkeys((*call.tags, *found, *load.tags)))
         flight.made_from_stale = load.made_from_stale
+        flight.held_until = earliest(look.held.until(flight.tags, call.key), load.held_until)
         if flight.stamp is not None:
             flight.stamp = self._store.inherit(flight.stamp, load.handed_on)
-        if flight.stamp is None or not recipe.is_kept(arguments, value):
+        is_held = flight.held_until is not None
+        if flight.stamp is None or is_held or not recipe.is_kept(arguments, value):
             return None
         kept = value if recipe.copy is None else recipe.copy(value)
         lifetime = recipe.lifetime(arguments, value)

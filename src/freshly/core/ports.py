@@ -6,11 +6,12 @@ awaitable of a runtime or a store ends without suspending, and the call is stepp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from .entry import Entry
 from .flight import Flight
+from .holds import FREE, Held, Hold
 from .rows import Rows
 from .shape import ANY, Shape
 
@@ -25,13 +26,15 @@ class Look(NamedTuple):
     ``entry`` is valid as of ``stamp``, or ``None``; ``stamp`` was read before any load that this
     look leads to, and is ``None`` if the store did not answer. ``now`` is the time on the clock
     that the entry's instants are on. ``overtakes`` tells from what this look saw whether one of
-    the tags it asked for, or its key, was invalidated after a stamp.
+    the tags it asked for, or its key, was invalidated after a stamp. ``held`` tells what was held
+    when ``stamp`` was read, or later: a load that this look leads to obeys it.
     """
 
     entry: Entry[Any] | None
     stamp: Reading | None
     now: float
     overtakes: Callable[[Reading, Iterable[str], str | None], bool]
+    held: Held = FREE
 
 
 class Gate(Protocol):
@@ -57,10 +60,12 @@ class Store(Protocol):
     ``blocking`` is the same store for callers that are stepped and not awaited: none of its
     awaitables suspends. ``keeps_entries`` says that the entries it hands out stay in this process,
     so that hits are counted in them; ``is_shared`` that other processes read what is stored.
-    ``shape`` tells a store outside of the process what kind of value it is.
+    ``shape`` tells a store outside of the process what kind of value it is. ``max_ttl`` and
+    ``max_hold`` are in seconds; a store that allows no holds has 0 there.
     """
 
     max_ttl: float
+    max_hold: float
     keeps_entries: bool
     is_shared: bool
     evictions: int
@@ -113,8 +118,9 @@ class Store(Protocol):
     async def put(self, entry: Entry[Any], *, is_stamped: bool, shape: Shape = ANY) -> bool:
         """Store ``entry`` over whatever is there; loads of its key that are running do not land.
 
-        An entry that brings its own stamp is stored unless it was overtaken; say if it was stored.
-        Of any other the stamp is a reading from the beginning of the call: its value is as of now.
+        An entry that brings its own stamp is stored unless it was overtaken. Of any other the stamp
+        is a reading from the beginning of the call: its value is as of now. It is stored unless one
+        of its tags, or its key, is held now; then what was there is deleted. Say if it was stored.
         """
         ...
 
@@ -150,16 +156,28 @@ class Store(Protocol):
         """
         ...
 
-    async def invalidate(self, tags: Iterable[str]) -> Reading:
-        """Make entries with one of ``tags`` invalid, loads that are running included."""
+    async def invalidate(self, tags: Iterable[str], hold: Hold | None = None) -> Reading:
+        """Make entries with one of ``tags`` invalid, loads that are running included.
+
+        With a ``hold``, loads of them that start before its end are not stored. Hold and stamps are
+        one step, or the hold comes first.
+        """
         ...
 
     async def mark_stale(self, tags: Iterable[str]) -> Reading:
         """Make entries with one of ``tags`` stale, those of running loads included."""
         ...
 
-    async def delete(self, keys: Iterable[str]) -> int:
+    async def delete(self, keys: Iterable[str], hold: Hold | None = None) -> int:
         """Delete entries by key, with the promise of ``invalidate``; return how many there were."""
+        ...
+
+    async def release(self, token: str, tags: Iterable[str], keys: Iterable[str]) -> None:
+        """End the holds of ``token``, which are on ``tags`` and ``keys``, and nobody else's."""
+        ...
+
+    async def held(self, besides: Collection[str] = ()) -> Held:
+        """Return what is held now by other tokens than those in ``besides``."""
         ...
 
     async def delete_match(self, pattern: str) -> int:
@@ -167,7 +185,10 @@ class Store(Protocol):
         ...
 
     async def clear(self) -> Reading:
-        """Delete all entries of this cache and nothing else, with the promise of ``invalidate``."""
+        """Delete all entries of this cache and nothing else, with the promise of ``invalidate``.
+
+        Holds stay.
+        """
         ...
 
     async def stamp(self) -> Reading:

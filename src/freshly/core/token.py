@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from .holds import FREE, Held
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -16,7 +18,12 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Stamp(Reading):
-    """Taken before a load by hand: ``set(..., stamp=stamp)`` stores only what nothing overtook."""
+    """Taken before a load by hand: ``set(..., stamp=stamp)`` stores only what nothing overtook.
+
+    It remembers what was held: a load that starts under a hold is not stored.
+    """
+
+    held: Held = field(default=FREE, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

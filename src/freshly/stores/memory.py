@@ -6,7 +6,7 @@ valid is, because only here can "was it overtaken?" and "store it" be one step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from fnmatch import translate
 from re import compile as compile_pattern
 from threading import RLock
@@ -14,6 +14,7 @@ from typing import Any
 from weakref import WeakSet
 
 from ..core.entry import Entry
+from ..core.holds import Held, Hold, Holds
 from ..core.ports import Clock, Look
 from ..core.rows import Rows
 from ..core.shape import ANY, Shape
@@ -23,6 +24,9 @@ from .expiry import Expiry
 
 DEFAULT_MAX_ENTRIES = 100_000
 DEFAULT_MAX_TTL = 30 * 86_400.0
+# A hold outlasts the transaction it stands for, and a web server rarely gives one more time than
+# this. Under a hold nothing is cached, so a forgotten one should not last.
+DEFAULT_MAX_HOLD = 60.0
 
 # How many dead entries one write may clear away: a slice of some microseconds. Each write adds
 # one entry at most, so the dead are always cleared faster than they can come.
@@ -49,9 +53,11 @@ class MemoryStore:
         *,
         max_entries: int = DEFAULT_MAX_ENTRIES,
         max_ttl: float = DEFAULT_MAX_TTL,
+        max_hold: float = DEFAULT_MAX_HOLD,
     ) -> None:
         self.clock = clock
         self.max_ttl = max_ttl
+        self.max_hold = max_hold
         self.max_entries = max_entries
         self.logical = LogicalClock()
         self.evictions = 0
@@ -61,6 +67,7 @@ class MemoryStore:
         self._entries: dict[str, Entry[Any]] = {}
         self._eviction = SecondChance()
         self._expiry = Expiry()
+        self._holds = Holds()
         self._rows: WeakSet[Rows] = WeakSet()
         self._marks_allowed = SPARE_MARKS
 
@@ -85,7 +92,7 @@ class MemoryStore:
 
     async def look(self, key: str, tags: Iterable[str] = (), shape: Shape = ANY) -> Look:
         logical = self.logical
-        # The stamp before the entry: what is invalidated between the two makes a load invalid.
+        # The stamp before the entry and the holds: what is invalidated between makes a load invalid.
         stamp = logical.reading
         entry = self._entries.get(key)
         now = self.clock.now()
@@ -95,7 +102,7 @@ class MemoryStore:
                 entry = None
             elif not set(tags).issubset(entry.tags):
                 entry = None
-        return Look(entry, stamp, now, logical.overtaken)
+        return Look(entry, stamp, now, logical.overtaken, self._holds.at(now))
 
     async def look_many(
         self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape = ANY
@@ -128,6 +135,9 @@ class MemoryStore:
             # The key's mark, so that a load which is running does not write over this value.
             reading = self.logical.advance(keys=(entry.key,))
             if not is_stamped:
+                if self._is_held(entry):
+                    self._drop(self._entries.get(entry.key))
+                    return False
                 entry.stamp = entry.seen = reading
             self._add(entry)
             return True
@@ -164,17 +174,21 @@ class MemoryStore:
 
     # -- invalidating ------------------------------------------------------------------------
 
-    async def invalidate(self, tags: Iterable[str]) -> int:
-        self.invalidations += 1
-        return self.logical.advance(tags=tags)
+    async def invalidate(self, tags: Iterable[str], hold: Hold | None = None) -> int:
+        tags = list(tags)
+        with self._lock:
+            self.invalidations += 1
+            self._hold(hold, tags=tags)
+            return self.logical.advance(tags=tags)
 
     async def mark_stale(self, tags: Iterable[str]) -> int:
         return self.logical.advance(stale=tags)
 
-    async def delete(self, keys: Iterable[str]) -> int:
+    async def delete(self, keys: Iterable[str], hold: Hold | None = None) -> int:
         keys = list(keys)
         with self._lock:
             self.invalidations += 1
+            self._hold(hold, keys=keys)
             self.logical.advance(keys=keys)
             return sum(self._drop(self._entries.get(key)) for key in keys)
 
@@ -198,6 +212,24 @@ class MemoryStore:
             for rows in list(self._rows):
                 rows.clear()
             return reading
+
+    # -- holding -----------------------------------------------------------------------------
+
+    async def release(self, token: str, tags: Iterable[str], keys: Iterable[str]) -> None:
+        with self._lock:
+            self._holds.release(token)
+
+    async def held(self, besides: Collection[str] = ()) -> Held:
+        return self._holds.at(self.clock.now(), besides)
+
+    def _hold(self, hold: Hold | None, *, tags: Iterable[str] = (), keys: Iterable[str] = ()) -> None:
+        if hold is not None:
+            self._holds.add(hold, self.clock.now(), tags, keys)
+
+    def _is_held(self, entry: Entry[Any]) -> bool:
+        return self._holds.at(self.clock.now()).until(entry.tags, entry.key) is not None
+
+    # -- keeping house -----------------------------------------------------------------------
 
     async def tidy(self, oldest: Callable[[], int | None]) -> None:
         if self.logical.marks <= self._marks_allowed:

@@ -9,12 +9,12 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 from ..core.duration import seconds
 from ..core.ports import Clock, Store
 from ..errors import ConfigurationError, did_you_mean
-from .memory import DEFAULT_MAX_ENTRIES, DEFAULT_MAX_TTL, MemoryStore
+from .memory import DEFAULT_MAX_ENTRIES, DEFAULT_MAX_HOLD, DEFAULT_MAX_TTL, MemoryStore
 
 Options = Mapping[str, Any]
 
 SCHEMES = ("mem",)
-MEMORY_OPTIONS = ("max_entries", "max_ttl", "namespace")
+MEMORY_OPTIONS = ("max_entries", "max_hold", "max_ttl", "namespace")
 
 
 def open_store(url: object, options: Options, clock: Clock) -> Store:
@@ -71,6 +71,7 @@ def _memory(options: dict[str, Any], clock: Clock) -> MemoryStore:
         clock,
         max_entries=_take(options, "max_entries", DEFAULT_MAX_ENTRIES, count),
         max_ttl=_take(options, "max_ttl", DEFAULT_MAX_TTL, seconds),
+        max_hold=_take(options, "max_hold", DEFAULT_MAX_HOLD, seconds),
     )
 
 
