@@ -71,6 +71,7 @@ class Cached:
         """Put ``parts`` behind the function: from now on it reads and writes there."""
         self._parts = parts
         self._rows, self._instances = Rows(parts.store), {}
+        self._strangers, self._met_again = 0, False
         slow = self._read if self._plan.is_async else self._read_blocking
         ours = {
             "rows": self._rows,
@@ -114,7 +115,7 @@ class Cached:
             key.text,
             self._tags.of_arguments(arguments),
             self.recipe,
-            self._loader(values),
+            self._instrumented(self._loader(values)),
             arguments,
             rows,
             row,
@@ -145,6 +146,11 @@ class Cached:
             return self._uncached(values)
 
         return load
+
+    def _instrumented(self, loader: Callable[[], Any]) -> Callable[[], Any]:
+        for instrument in self._parts.instruments:
+            loader = instrument(self, loader)
+        return loader
 
     # -- rows of methods ---------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from .core.ports import Clock, Observer
 from .errors import ConfigurationError
 from .observe.log import Log
 from .options import by_hand
-from .parts import Parts
+from .parts import Instrument, Parts
 from .stores.url import count, open_store
 
 # Refreshes behind the callers' backs, of one cache and one colour, unless ``setup`` says otherwise.
@@ -49,6 +49,9 @@ class _Observing:
 
 Dice = Callable[[], float]
 
+#: What puts something around a store: the testing kit's way in.
+Around = Callable[[Any], Any]
+
 
 class Home:
     def __init__(self, url: str, options: Mapping[str, Any], clock: Clock, dice: Dice) -> None:
@@ -57,13 +60,14 @@ class Home:
         self.by_hand = by_hand("by hand")
         self._functions: WeakSet[Cached] = WeakSet()
         self.definitions = Definitions()
-        self._observers: tuple[_Observing, ...] = ()
-        log = Log(now=lambda: self.clock.now())
-        self.observe(log, log.kinds)
+        self._observers: tuple[_Observing, ...] = (self._log(),)
         self._lock = Lock()
         self._disabled = 0
         self._retired: list[Parts] = []
         self._is_killed = False
+        self._max_refreshes = DEFAULT_MAX_REFRESHES
+        self._instruments: list[Instrument] = []
+        self._around: Around = _as_it_is
         self.parts = self._open(url, options)
 
     # -- stores ------------------------------------------------------------------------------
@@ -73,16 +77,23 @@ class Home:
         parts = self._open(url, options)
         with self._lock:
             self._retired.append(self.parts)
-            self.parts = parts
-            for cached in list(self._functions):
-                cached.wire(parts)
+            self._wire(parts)
+
+    def _wire(self, parts: Parts) -> None:
+        self.parts = parts
+        for cached in list(self._functions):
+            cached.wire(parts)
 
     def _open(self, url: str, options: Mapping[str, Any]) -> Parts:
         options = dict(options)
         max_refreshes = count(options.pop("max_refreshes", DEFAULT_MAX_REFRESHES), "max_refreshes")
         store = open_store(url, options, self.clock)
         self._is_killed = os.environ.get(KILL_SWITCH, "").lower() in ("1", "true", "yes", "on")
-        parts = Parts(store, self.clock, self._dice, self.emit, max_refreshes)
+        self._max_refreshes = max_refreshes
+        return self._parts_of(self._around(store))
+
+    def _parts_of(self, store: Any) -> Parts:
+        parts = Parts(store, self.clock, self._dice, self.emit, self._max_refreshes, self._instruments)
         if self.is_disabled():
             parts.close_gate()
         return parts
@@ -118,7 +129,70 @@ class Home:
                 if not self.is_disabled():
                     self.parts.open_gate()
 
+    # -- in tests ----------------------------------------------------------------------------
+
+    @contextmanager
+    def isolated(self, clock: Clock) -> Iterator[None]:
+        """Put an empty memory store on ``clock`` behind this cache, while the ``with`` block lasts.
+
+        Afterwards everything is as it was: parts, counts, observers, and what ``setup`` had chosen.
+        """
+        with self._state_put_back(), self._counts_put_back():
+            self.clock = clock
+            self._around = _as_it_is
+            self._observers = (self._log(), *self._observers[1:])
+            with self._lock:
+                self._wire(self._open("mem://", {}))
+            try:
+                yield
+            finally:
+                for parts in [*self.take_retired(), self.parts]:
+                    parts.close_blocking(drain=0)
+
+    @contextmanager
+    def surrounded(self, around: Around) -> Iterator[Any]:
+        """Have every call of the store go through ``around(store)``, while the ``with`` block lasts."""
+        with self._state_put_back():
+            outer = self._around
+            self._around = lambda store: around(outer(store))
+            ours = around(self.parts.store)
+            with self._lock:
+                self._wire(self._parts_of(ours))
+            try:
+                yield ours
+            finally:
+                for parts in [*self.take_retired(), self.parts]:
+                    if parts.store is ours:
+                        parts.retire()  # the store itself goes on
+                    else:
+                        parts.close_blocking(drain=0)
+
+    @contextmanager
+    def _state_put_back(self) -> Iterator[None]:
+        state = {name: getattr(self, name) for name in _STATE}
+        self._retired, self._instruments = [], [*self._instruments]
+        try:
+            yield
+        finally:
+            with self._lock:
+                vars(self).update(state)
+                self._wire(self.parts)
+
+    @contextmanager
+    def _counts_put_back(self) -> Iterator[None]:
+        counts = [self.by_hand.counts, *(cached.recipe.counts for cached in self._functions)]
+        kept = [(count, count.set_aside()) for count in counts]
+        try:
+            yield
+        finally:
+            for count, former in kept:
+                count.put_back(former)
+
     # -- what happened -----------------------------------------------------------------------
+
+    def _log(self) -> _Observing:
+        log = Log(now=lambda: self.clock.now())
+        return _Observing(log, frozenset(log.kinds))
 
     def observe(self, observer: Observer, kinds: Kinds = ()) -> Callable[[], None]:
         # A tuple of its own each time: an observer may come or go while an event is on its way.
@@ -150,6 +224,23 @@ class Home:
             evictions=store.evictions,
             invalidations=store.invalidations,
         )
+
+
+# What ``isolated`` and ``surrounded`` change, and put back.
+_STATE = (
+    "_around",
+    "_instruments",
+    "_is_killed",
+    "_max_refreshes",
+    "_observers",
+    "_retired",
+    "clock",
+    "parts",
+)
+
+
+def _as_it_is(store: Any) -> Any:
+    return store
 
 
 def _checked(kinds: Kinds) -> frozenset[type[Event]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from .core.budget import Budget
 from .core.events import Emit
@@ -12,6 +13,10 @@ from .core.ports import Clock, Store
 from .runtime.aio import AsyncioRuntime
 from .runtime.threads import REFRESH_THREADS, ThreadRuntime, finish
 from .side import Side
+
+#: Gets a decorated function's handle and one run of its loader, and returns what runs in its place:
+#: the testing kit's way in.
+Instrument = Callable[[Any, Callable[[], Any]], Callable[[], Any]]
 
 
 class Parts:
@@ -27,7 +32,9 @@ class Parts:
         dice: Callable[[], float],
         emit: Emit,
         max_refreshes: int,
+        instruments: list[Instrument],
     ) -> None:
+        self.instruments = instruments
         self.store = store
         self.clock = clock
         self.flights = Flights()

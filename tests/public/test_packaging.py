@@ -73,13 +73,23 @@ def test_the_metadata_says_licence_and_python(wheel: Path) -> None:
     assert metadata["Requires-Python"] == ">=3.11"
 
 
-def test_the_wheel_holds_the_package_its_type_marker_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_holds_the_package_its_type_marker_its_pytest_plugin_and_nothing_else(
+    wheel: Path,
+) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
 
     assert "freshly/py.typed" in names
     strangers = [name for name in names if not name.startswith(("freshly/", "freshly-"))]
-    assert strangers == []
+    assert strangers == ["_freshly_pytest.py"]
+
+
+def test_pytest_is_told_of_the_plugin(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = [name for name in archive.namelist() if name.endswith("/entry_points.txt")]
+        text = archive.read(name).decode()
+
+    assert text.split() == ["[pytest11]", "freshly", "=", "_freshly_pytest"]
 
 
 def test_the_wheel_holds_every_module_of_the_source_tree(wheel: Path) -> None:

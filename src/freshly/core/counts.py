@@ -28,6 +28,8 @@ class Counts:
         "waits",
     )
 
+    _COUNTED = tuple(sorted({*__slots__} - {"name"}))
+
     def __init__(self, name: str) -> None:
         self.name = name
         self.retired_hits = 0
@@ -39,6 +41,16 @@ class Counts:
         self.overtaken = 0
         self.timeouts = 0
         self.refreshes_dropped = 0
+
+    def set_aside(self) -> tuple[int, ...]:
+        """Begin anew at zero; return what ``put_back`` takes."""
+        counts = tuple([getattr(self, name) for name in self._COUNTED])
+        self.put_back((0,) * len(counts))
+        return counts
+
+    def put_back(self, counts: tuple[int, ...]) -> None:
+        for name, count in zip(self._COUNTED, counts, strict=True):
+            setattr(self, name, count)
 
     def tally(self, living_hits: int) -> FunctionStats:
         return FunctionStats(

@@ -7,6 +7,7 @@ an interruption, which says nothing about the value.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from ..errors import DeadlockError, StoreError
@@ -62,8 +63,10 @@ class Pilot:
             raise
         finally:
             load.is_over = True
-            current_load.reset(token)
             self._flights.end(flight)
+            # In another context it is the collector that ends a task whose loop was closed under it.
+            with suppress(ValueError):
+                current_load.reset(token)
         # After the end: who hears of it finds the flight over.
         self._tell(flight, call, seconds, stored=stored)
 

@@ -53,7 +53,9 @@ class AsyncioRuntime:
         task = loop.create_task(job(), name=f"freshly {verb} {flight.key}", context=context)
 
         def cancel() -> None:
-            if get_ident() == thread:
+            if loop.is_closed():
+                self._lose(task)
+            elif get_ident() == thread:
                 task.cancel()
             else:
                 _call_in(loop, task.cancel)
@@ -64,10 +66,18 @@ class AsyncioRuntime:
         self._tasks[task] = flight
         task.add_done_callback(self._done)
 
+    def _lose(self, task: asyncio.Task[None]) -> Flight | None:
+        """Let go of a task that is over, or whose loop was closed under it and never runs it again."""
+        flight = self._tasks.pop(task, None)
+        if flight is not None:
+            # A task that is cancelled before its first step never runs the job, nor its finally.
+            self._flights.abandon(flight)
+        return flight
+
     def _done(self, task: asyncio.Task[None]) -> None:
-        flight = self._tasks.pop(task)
-        # A task that is cancelled before its first step never runs the job, nor its finally.
-        self._flights.abandon(flight)
+        flight = self._lose(task)
+        if flight is None:
+            return
         if not task.cancelled() and (error := task.exception()) is not None:
             # KeyboardInterrupt and SystemExit leave through the loop; say that it was seen.
             flight.interruption = flight.interruption or error

@@ -3,6 +3,7 @@
 from .clock import ManualClock
 from .contract import SharedStoreContract, StoreContract
 from .history import History, Read, Violation
+from .isolation import isolated
 from .journal import Journal, judge, read_journal
 from .stepper import Stepper
 from .thread_stepper import ThreadStepper
@@ -17,6 +18,7 @@ __all__ = [
     "StoreContract",
     "ThreadStepper",
     "Violation",
+    "isolated",
     "judge",
     "read_journal",
 ]
