@@ -20,6 +20,7 @@ from .errors import (
     StoreError,
 )
 from .handles import AsyncCached, BlockingCached
+from .timeofday import until
 from .wire.ownership import register_type
 
 #: The cache that most programs need: one for the process.
@@ -45,4 +46,5 @@ __all__ = [
     "Token",
     "cache",
     "register_type",
+    "until",
 ]

@@ -11,7 +11,8 @@ from .core.duration import Duration
 from .core.token import Stamp, Token
 from .errors import ConfigurationError
 from .home import Home
-from .options import TTL, LoadOptions
+from .lifetimes import TTL, TTLValue
+from .options import LoadOptions
 from .parts import Parts
 from .runtime.threads import finish
 from .side import Side
@@ -54,10 +55,10 @@ class Blocking:
         self,
         key: str,
         value: object,
-        ttl: Duration | None = None,
+        ttl: TTLValue = None,
         *,
         tags: Iterable[str] = (),
-        soft_ttl: Duration | None = None,
+        soft_ttl: TTLValue = None,
         stamp: Stamp | None = None,
     ) -> bool:
         """Store ``value`` under ``key``; return whether it was stored."""

@@ -16,12 +16,14 @@ from .core.events import Event
 from .core.load import running_load
 from .core.ports import Clock, Observer
 from .core.tags import check_named
+from .core.until import Until
 from .decorators import can_be_decorated, decorate, decorate_writer
 from .errors import ConfigurationError
 from .handles import Decorator
 from .home import Home
-from .options import TTL, CacheOptions, EarlyOptions, SoftOptions, check_names
-from .runtime.clock import SystemClock
+from .lifetimes import TTL
+from .options import CacheOptions, EarlyOptions, SoftOptions, check_names
+from .runtime.clock import SystemClock, wall_of
 from .runtime.threads import finish
 from .side import Side
 
@@ -69,8 +71,9 @@ class Cache(Commands):
         """Cache what the decorated function returns.
 
         Durations are seconds, a ``timedelta``, or a text such as ``"500ms"``, ``"5m"`` or
-        ``"1h45m"``. ``ttl``, ``soft_ttl`` and ``early_ttl`` may be functions: they get the
-        arguments they declare by name, and ``result``.
+        ``"1h45m"``. ``ttl``, ``soft_ttl`` and ``early_ttl`` may be ``until("06:00", tz=...)``, a
+        time of day, or functions: they get the arguments they declare by name, and ``result``, and
+        return one of these. A ttl function that returns 0 or less says that the value is not kept.
 
         How long a value lives:
 
@@ -106,6 +109,8 @@ class Cache(Commands):
         options that do not fit.
         """
         check_names(options, CacheOptions, "cache")
+        if any(isinstance(end, Until) for end in (ttl, *options.values())):
+            wall_of(self._home.clock)
         if iscoroutinefunction(ttl):
             raise _without_ttl(ttl)
 

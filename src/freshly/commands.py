@@ -17,7 +17,8 @@ from .core.tags import check_key, check_named, given_tags
 from .core.token import Stamp, Token
 from .errors import ConfigurationError
 from .home import Home
-from .options import TTL, LoadOptions, fixed_lifetime, given_hold, load_recipe
+from .lifetimes import TTL, TTLValue, fixed_lifetime
+from .options import LoadOptions, given_hold, load_recipe
 from .parts import Parts
 from .side import Side
 
@@ -77,16 +78,17 @@ class Commands:
         self,
         key: str,
         value: object,
-        ttl: Duration | None = None,
+        ttl: TTLValue = None,
         *,
         tags: Iterable[str] = (),
-        soft_ttl: Duration | None = None,
+        soft_ttl: TTLValue = None,
         stamp: Stamp | None = None,
     ) -> bool:
         """Store ``value`` under ``key``; return whether it was stored.
 
-        ``ttl`` is in seconds or a text such as ``"5m"``; ``None`` means as long as the store keeps
-        anything (``max_ttl``). A load of ``key`` that runs meanwhile is not stored over it.
+        ``ttl`` is in seconds, a text such as ``"5m"``, or ``until(...)`` a time of day; ``None`` means
+        as long as the store keeps anything (``max_ttl``). A load of ``key`` that runs meanwhile is not
+        stored over it.
 
         If the value was computed from data that may change meanwhile, take a ``stamp`` before you
         read them, and give it here: the value is stored only if neither its key nor one of its

@@ -20,7 +20,8 @@ from .core.shape import Shape
 from .core.tags import Tags, check_named
 from .core.template import Template
 from .errors import ConfigurationError
-from .options import TTL, CacheOptions
+from .lifetimes import TTL
+from .options import CacheOptions
 from .options import recipe as recipe_of
 
 RECEIVERS = ("self", "cls")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from copy import deepcopy
 from secrets import token_hex
-from typing import Any, TypeAlias, TypedDict
+from typing import Any, TypedDict
 
 from .core.byname import ByName
 from .core.counts import Counts
@@ -18,10 +18,7 @@ from .core.recipe import Arguments, Recipe
 from .core.shape import ANY, Shape
 from .core.tags import Tags, TagsOption, given_tags
 from .errors import ConfigurationError, did_you_mean
-
-#: Seconds, a ``timedelta``, a text such as ``"1h45m"``, ``None`` (as long as the store keeps
-#: anything), or a function that gets arguments by name, and ``result``, and returns one of these.
-TTL: TypeAlias = Duration | Callable[..., Duration | None] | None
+from .lifetimes import TTL, grace_of, lifetimes, span
 
 DEFAULT_RETRY_AFTER = 1.0
 
@@ -105,7 +102,7 @@ def recipe(
     retry_after = options.get("retry_after")
     return Recipe(
         counts=counts or Counts(name),
-        lifetime=_lifetimes(tuple(names), ttl, options),
+        lifetime=lifetimes(tuple(names), ttl, options),
         result_tags=tags.of_result,
         is_kept=_condition(options.get("condition"), names),
         retry_after=(
@@ -155,67 +152,13 @@ def hold_seconds(hold: Duration, longest: float) -> float:
     return span
 
 
-def fixed_lifetime(
-    ttl: Duration | None,
-    soft_ttl: Duration | None = None,
-    early_ttl: Duration | None = None,
-    grace: Duration | None = None,
-    jitter: float = 0.0,
-) -> Lifetime:
-    """Return the lifetime of options that need no call, or say which does not fit which."""
-    spans = {"ttl": ttl, "soft_ttl": soft_ttl, "early_ttl": early_ttl, "grace": grace}
-    life = Lifetime(
-        ttl=_span(ttl, "ttl"),
-        soft_ttl=_span(soft_ttl, "soft_ttl"),
-        early_ttl=_span(early_ttl, "early_ttl"),
-        grace=_grace(grace),
-        jitter=_jitter(jitter),
-    )
-    _check_order(life, spans)
-    return life
-
-
-def _span(value: Duration | None, option: str) -> float | None:
-    return None if value is None else seconds(value, option)
-
-
-def _grace(value: Duration | None) -> float:
-    # Nothing beyond the ttl is what it is without the option, so it may be said.
-    is_zero = isinstance(value, int | float) and not isinstance(value, bool) and value == 0
-    return 0.0 if value is None or is_zero else seconds(value, "grace")
-
-
-def _check_order(life: Lifetime, said: Mapping[str, object]) -> None:
-    soft = life.soft_ttl if life.soft_ttl is not None else life.ttl
-    if life.ttl is not None and life.soft_ttl is not None and life.soft_ttl > life.ttl:
-        raise ConfigurationError(
-            f"soft_ttl={said['soft_ttl']!r} is longer than ttl={said['ttl']!r}: a value cannot "
-            f"turn stale after it has expired; make soft_ttl the shorter one"
-        )
-    if soft is not None and life.early_ttl is not None and life.early_ttl > soft:
-        name = "ttl" if life.soft_ttl is None else "soft_ttl"
-        raise ConfigurationError(
-            f"early_ttl={said['early_ttl']!r} is longer than {name}={said[name]!r}: a refresh "
-            f"cannot come early after that; make early_ttl the shorter one"
-        )
-
-
-def _jitter(jitter: object) -> float:
-    if not isinstance(jitter, int | float) or isinstance(jitter, bool) or not 0 <= jitter < 1:
-        raise ConfigurationError(
-            f"jitter={jitter!r} is not a part of the ttl: give a number from 0 up to 1, such as "
-            f"0.1 for up to ten percent off"
-        )
-    return float(jitter)
-
-
 def _timeouts(options: Mapping[str, Any]) -> Timeouts | None:
     given = {name: options.get(f"{name}_timeout") for name in ("soft", "hard")}
-    found = {name: _span(value, f"{name}_timeout") for name, value in given.items()}
+    found = {name: span(value, f"{name}_timeout") for name, value in given.items()}
     soft, hard = found["soft"], found["hard"]
     if soft is None and hard is None:
         return None
-    if soft is not None and _grace(options.get("grace")) == 0:
+    if soft is not None and grace_of(options.get("grace")) == 0:
         raise ConfigurationError(
             f"soft_timeout={given['soft']!r} has nothing to serve: it answers with an expired value "
             f"while the load goes on; give grace='1h', or hard_timeout for an error instead"
@@ -226,35 +169,6 @@ def _timeouts(options: Mapping[str, Any]) -> Timeouts | None:
             f"which would come first: make soft_timeout the shorter one"
         )
     return Timeouts(soft, hard)
-
-
-def _lifetimes(
-    names: tuple[str, ...], ttl: TTL, options: Mapping[str, Any]
-) -> Callable[[Arguments, Any], Lifetime]:
-    spans = {"ttl": ttl, "soft_ttl": options.get("soft_ttl"), "early_ttl": options.get("early_ttl")}
-    callables = {key: ByName(span, key, names) for key, span in spans.items() if callable(span)}
-    # What is not computed is checked now, at decoration.
-    fixed = {key: span for key, span in spans.items() if not callable(span)}
-    life = fixed_lifetime(
-        **fixed | {"ttl": fixed.get("ttl")},
-        grace=options.get("grace"),
-        jitter=options.get("jitter", 0.0),
-    )
-    if not callables:
-        return lambda arguments, result: life
-
-    def computed(arguments: Arguments, result: Any) -> Lifetime:
-        found: dict[str, float | None] = {
-            "ttl": life.ttl,
-            "soft_ttl": life.soft_ttl,
-            "early_ttl": life.early_ttl,
-        }
-        for key, function in callables.items():
-            span = function(arguments, result)
-            found[key] = None if span is None else seconds(span, f"the result of {key}=")
-        return Lifetime(**found, grace=life.grace, jitter=life.jitter)
-
-    return computed
 
 
 def _condition(

@@ -7,6 +7,7 @@ from freshly.core.counts import Counts
 from freshly.core.entry import Entry
 from freshly.core.flight import Flight, Flights
 from freshly.core.lifetime import Lifetime
+from tests.core.walls import no_wall
 
 
 class Begun:
@@ -18,7 +19,7 @@ class Begun:
         self.can_begin = True
 
     def turn(self, key: str, *, early: bool = False, uses: int = 0, ttl: float = 60.0) -> Turn:
-        instants = Lifetime(ttl).instants(0.0, load_seconds=0.0, dice=0.0, longest=1e9)
+        instants = Lifetime(ttl).instants(0.0, load_seconds=0.0, dice=0.0, longest=1e9, wall=no_wall)
         entry = Entry(key, 1, instants=instants, tags=(), stamp=1, counts=self.counts)
         entry.uses = uses
         return Turn(entry, early, self.counts, self.begin)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freshly.core.lifetime import Lifetime
+from tests.core.walls import no_wall
 
 SPANS = st.floats(min_value=0.001, max_value=1e7)
 PARTS = st.floats(min_value=0.0, max_value=1.0)
@@ -39,7 +40,7 @@ def test_instants_never_decrease_and_no_life_is_longer_than_the_store_allows(
     inner = whole if soft_ttl is None else soft_ttl
     life = Lifetime(ttl, soft_ttl, None if early is None else inner * early, grace, jitter)
 
-    instants = life.instants(born, load_seconds=load_seconds, dice=dice, longest=longest)
+    instants = life.instants(born, load_seconds=load_seconds, dice=dice, longest=longest, wall=no_wall)
 
     assert list(instants) == sorted(instants)
     assert instants[0] == born
@@ -48,7 +49,7 @@ def test_instants_never_decrease_and_no_life_is_longer_than_the_store_allows(
 
 
 def test_without_a_ttl_a_value_lives_as_long_as_the_store_keeps_anything() -> None:
-    instants = Lifetime(None).instants(10.0, load_seconds=0.0, dice=0.5, longest=100.0)
+    instants = Lifetime(None).instants(10.0, load_seconds=0.0, dice=0.5, longest=100.0, wall=no_wall)
 
     assert instants == (10.0, 110.0, 110.0, 110.0, 110.0)
 
@@ -68,7 +69,7 @@ def test_an_early_refresh_begins_two_loads_ahead_of_stale(
 ) -> None:
     life = Lifetime(ttl=100.0, early_ttl=90.0)
 
-    instants = life.instants(0.0, load_seconds=load_seconds, dice=dice, longest=1e9)
+    instants = life.instants(0.0, load_seconds=load_seconds, dice=dice, longest=1e9, wall=no_wall)
 
     assert instants[1] == early_at
     assert instants[2] == 100.0
@@ -77,13 +78,13 @@ def test_an_early_refresh_begins_two_loads_ahead_of_stale(
 def test_an_early_ttl_before_half_of_the_way_is_kept() -> None:
     life = Lifetime(ttl=100.0, early_ttl=20.0)
 
-    assert life.instants(0.0, load_seconds=40.0, dice=0.0, longest=1e9)[1] == 20.0
+    assert life.instants(0.0, load_seconds=40.0, dice=0.0, longest=1e9, wall=no_wall)[1] == 20.0
 
 
 def test_jitter_shortens_the_whole_life_and_not_the_grace() -> None:
     life = Lifetime(ttl=100.0, soft_ttl=50.0, grace=10.0, jitter=0.2)
 
-    assert life.instants(0.0, load_seconds=0.0, dice=0.5, longest=1e9) == (
+    assert life.instants(0.0, load_seconds=0.0, dice=0.5, longest=1e9, wall=no_wall) == (
         0.0,
         45.0,
         45.0,

@@ -10,6 +10,7 @@ from freshly.core.counts import Counts
 from freshly.core.entry import Entry
 from freshly.core.lifetime import Lifetime
 from freshly.core.verdict import Verdict, is_served_to_a_command, judge
+from tests.core.walls import no_wall
 
 SERVE, LOAD = Verdict.SERVE, Verdict.LOAD
 BEHIND, FIRST = Verdict.SERVE_AND_REFRESH, Verdict.REFRESH_OR_SERVE
@@ -33,7 +34,7 @@ TABLE = [
 
 
 def entry_of(life: Lifetime, born: float = 100.0) -> Entry[str]:
-    instants = life.instants(born, load_seconds=0.0, dice=0.0, longest=1e9)
+    instants = life.instants(born, load_seconds=0.0, dice=0.0, longest=1e9, wall=no_wall)
     return Entry("k", "value", instants=instants, tags=(), stamp=1, counts=Counts("f"))
 
 

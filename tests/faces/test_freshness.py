@@ -333,7 +333,7 @@ class TestDynamicTtl:
         assert source.loads == 1
         assert cache.stats().entries == 0
 
-    @pytest.mark.parametrize("wrong", ["5 minutes", "", 0, -1, True, float("inf"), [60]])
+    @pytest.mark.parametrize("wrong", ["5 minutes", "", True, float("inf"), [60]])
     async def test_what_is_no_duration_is_an_error_that_names_the_option_and_the_value(
         self, cache: Cache, wrong: Any
     ) -> None:

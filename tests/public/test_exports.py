@@ -24,6 +24,7 @@ EXPORTS = [
     "Token",
     "cache",
     "register_type",
+    "until",
 ]
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, assert_type
 
-from freshly import Cache, Entry, LoadTimeout, NoKey, Stamp, Stats, Token, cache
+from freshly import Cache, Entry, LoadTimeout, NoKey, Stamp, Stats, Token, cache, until
 from freshly.observe import EVERYTHING, Loaded, LoadFailed, Log
 from freshly.testing import History, Journal, Violation, judge, read_journal
 
@@ -57,6 +57,11 @@ def ttl_by_kind(kind: str) -> str | None:
 @cache(ttl=ttl_by_kind)
 async def by_kind(kind: str, key: str) -> bytes:
     return b""
+
+
+@cache(until("06:00", tz="Europe/Paris"), soft_ttl=lambda result: until("05:00", tz="UTC", on=["mon"]))
+def report(x: int) -> int:
+    return x
 
 
 @cache("10m", grace="1d", soft_timeout="300ms", hard_timeout=timedelta(seconds=5))
@@ -134,6 +139,7 @@ async def functions() -> None:
     assert_type(await with_session(Session(), 1), str)
     assert_type(await rename(1, "a"), User)
     assert_type(square(2), int)
+    assert_type(report(2), int)
     assert_type(patient(2), int)
     assert_type(await hurried(2), int)
     try:
@@ -185,6 +191,7 @@ async def commands(own: Cache) -> None:
     assert_type(await own.get("k", type=User), User | None)
     assert_type(await own.get("k", 0, type=str), str | int)
     assert_type(await own.set("k", User(), ttl="1h", tags=["a"]), bool)
+    assert_type(await own.set("k", 1, until("06:00", tz="UTC")), bool)
     stamp = await own.stamp()
     assert_type(stamp, Stamp)
     assert_type(await own.set("k", 1, "5m", stamp=stamp), bool)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from .until import Until
+
+# Seconds from the birth, a time of day after it, or as long as the store keeps anything.
+Span = float | Until | None
 
 Instants = tuple[float, float, float, float, float]
 
@@ -18,33 +24,48 @@ class Lifetime:
     """The life of a value, in seconds from its birth: ``early_ttl <= soft_ttl <= ttl``.
 
     ``None`` for ``soft_ttl`` or ``early_ttl`` means the next one; ``ttl=None`` means as long as
-    the store keeps anything. ``grace`` is added to ``ttl``. ``jitter`` is the greatest part of
-    the whole life, from 0 to 1, by which chance may shorten it.
+    the store keeps anything. Each of the three may be a time of day. ``grace`` is added to ``ttl``.
+    ``jitter`` is the greatest part of the whole life, from 0 to 1, by which chance may shorten it.
     """
 
-    ttl: float | None
-    soft_ttl: float | None = None
-    early_ttl: float | None = None
+    ttl: Span
+    soft_ttl: Span = None
+    early_ttl: Span = None
     grace: float = 0.0
     jitter: float = 0.0
 
-    def instants(self, born: float, *, load_seconds: float, dice: float, longest: float) -> Instants:
+    def instants(
+        self,
+        born: float,
+        *,
+        load_seconds: float,
+        dice: float,
+        longest: float,
+        wall: Callable[[], float],
+    ) -> Instants:
         """Return ``(born, early_at, stale_at, expires_at, dead_at)``.
 
-        ``dice`` is a number from 0 to 1; ``longest`` the store's own limit for a whole life.
+        ``dice`` is a number from 0 to 1; ``longest`` the store's own limit for a whole life;
+        ``wall`` tells what the time was at the birth, in seconds since the epoch.
         """
         scale = 1.0 - self.jitter * dice
-        ttl = min(longest if self.ttl is None else self.ttl * scale, longest)
-        soft = ttl if self.soft_ttl is None else min(self.soft_ttl * scale, ttl)
+        ttl = min(_seconds(self.ttl, longest, scale, wall), longest)
+        soft = min(_seconds(self.soft_ttl, ttl, scale, wall), ttl)
         expires_at = born + ttl
         # One object for instants that are one instant: entries are many.
         stale_at = expires_at if soft == ttl else born + soft
         early_at = stale_at
         if self.early_ttl is not None:
-            early = min(self.early_ttl * scale, soft)
+            early = min(_seconds(self.early_ttl, soft, scale, wall), soft)
             early_at = born + _ahead_of_slow_loads(early, soft, load_seconds, dice)
         dead_at = expires_at if self.grace == 0 else born + min(ttl + self.grace, longest)
         return born, early_at, stale_at, expires_at, dead_at
+
+
+def _seconds(span: Span, otherwise: float, scale: float, wall: Callable[[], float]) -> float:
+    if span is None:
+        return otherwise
+    return scale * (span.seconds_after(wall()) if isinstance(span, Until) else span)
 
 
 def _ahead_of_slow_loads(early: float, soft: float, load_seconds: float, dice: float) -> float:

@@ -99,8 +99,10 @@ class Pilot:
         is_held = flight.held_until is not None
         if flight.stamp is None or is_held or not recipe.is_kept(arguments, value):
             return None
-        kept = value if recipe.copy is None else recipe.copy(value)
         lifetime = recipe.lifetime(arguments, value)
+        if lifetime is None:
+            return None
+        kept = value if recipe.copy is None else recipe.copy(value)
         entry = self.entry(
             call.key, kept, recipe, lifetime, flight.tags, flight.stamp, look.now, seconds
         )
@@ -140,6 +142,7 @@ class Pilot:
             load_seconds=load_seconds,
             dice=self._runtime.dice(),
             longest=self._store.max_ttl,
+            wall=lambda: self._runtime.wall() - load_seconds,
         )
         return Entry(
             key,

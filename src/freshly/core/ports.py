@@ -263,6 +263,13 @@ class Runtime(Protocol):
         """Return seconds, to measure how long a load takes."""
         ...
 
+    def wall(self) -> float:
+        """Return what the time is, in seconds since the epoch.
+
+        Raises ``ConfigurationError`` if the clock that the user gave does not know.
+        """
+        ...
+
     def dice(self) -> float:
         """Return a number from 0 up to 1, by chance."""
         ...

@@ -20,12 +20,13 @@ class Recipe:
     """How to make an entry of a value, for one function.
 
     The callables get the arguments of the call by name and the value the loader returned.
+    ``lifetime`` gives ``None`` for a value that is not kept.
     ``give`` is what a caller gets of a stored value, ``keep`` what is stored of a loaded one.
     ``retry_after`` is in seconds; ``shape`` is what a store outside of the process makes bytes by.
     """
 
     counts: Counts
-    lifetime: Callable[[Arguments, Any], Lifetime]
+    lifetime: Callable[[Arguments, Any], Lifetime | None]
     result_tags: Callable[[Arguments, Any], tuple[str, ...]]
     is_kept: Callable[[Arguments, Any], bool]
     retry_after: float

@@ -11,6 +11,7 @@ from threading import get_ident
 from ..core.flight import Flight, Flights
 from ..core.load import current_load
 from ..core.ports import AlarmClock, Clock, Job, Spawn, Subscribe
+from .clock import wall_of
 
 
 class AsyncioRuntime:
@@ -28,6 +29,9 @@ class AsyncioRuntime:
 
     def now(self) -> float:
         return self._clock.now()
+
+    def wall(self) -> float:
+        return wall_of(self._clock)
 
     async def launch(self, flight: Flight, job: Job, *, may_be_left: bool) -> None:
         self._start(flight, job, contextvars.copy_context())

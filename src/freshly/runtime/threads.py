@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from ..core.flight import Flight, Flights
 from ..core.load import current_load
 from ..core.ports import AlarmClock, Clock, Job, Spawn, Subscribe
+from .clock import wall_of
 from .pool import Pool
 
 T = TypeVar("T")
@@ -60,6 +61,9 @@ class ThreadRuntime:
 
     def now(self) -> float:
         return self._clock.now()
+
+    def wall(self) -> float:
+        return wall_of(self._clock)
 
     async def launch(self, flight: Flight, job: Job, *, may_be_left: bool) -> None:
         if not may_be_left or not self._submit(self._loads, contextvars.copy_context(), flight, job):
