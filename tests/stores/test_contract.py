@@ -10,7 +10,7 @@ import inspect
 import json
 import unicodedata
 import unittest
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatch
 from threading import Event, Lock
 from typing import Any
@@ -20,6 +20,7 @@ import pytest
 from freshly.core.entry import Entry
 from freshly.core.holds import FREE, Hold, Holds
 from freshly.core.ports import Look, Store
+from freshly.core.shape import ANY, Shape
 from freshly.runtime.clock import SystemClock
 from freshly.stores.memory import MemoryStore
 from freshly.testing import ManualClock, SharedStoreContract, StoreContract
@@ -299,6 +300,33 @@ class StaysClosed(MemoryStore):
         return await super().look(key, tags)
 
 
+class LooksInAnOrderOfItsOwn(MemoryStore):
+    async def look_many(
+        self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape = ANY
+    ) -> list[Look]:
+        return await super().look_many(sorted(asked, key=lambda one: one[0]), shape)
+
+
+class LandsAllOrNothing(MemoryStore):
+    async def land_many(
+        self, landings: Sequence[tuple[Entry[Any], Callable[[], bool]]], shape: Shape = ANY
+    ) -> list[bool]:
+        landed = await super().land_many(landings, shape)
+        return [all(landed)] * len(landed)
+
+
+class PutsManyAsOfTheirStamps(MemoryStore):
+    async def put_many(
+        self, entries: Sequence[Entry[Any]], *, is_stamped: bool, shape: Shape = ANY
+    ) -> list[bool]:
+        return await super().put_many(entries, is_stamped=True, shape=shape)
+
+
+class LosesWhatIsInherited(MemoryStore):
+    def inherit(self, stamp: int, handed_on: object) -> int:
+        return self.reading
+
+
 class AsksAndStoresInTwoSteps(MemoryStore):
     """Between its question and its answer another thread may invalidate; here all of them do."""
 
@@ -359,6 +387,10 @@ FAULTS = [
     (RaisesWhatItsEncoderRaises, "test_a_lone_surrogate_is_refused_or_kept_like_any_letter"),
     (MixesKeysAndTags, "test_a_key_and_a_tag_of_one_name_are_two_things"),
     (WritesJson, "test_values_come_back_equal_and_of_the_same_type"),
+    (LooksInAnOrderOfItsOwn, "test_looks_come_in_the_order_of_the_keys"),
+    (LandsAllOrNothing, "test_each_landing_is_judged_alone"),
+    (PutsManyAsOfTheirStamps, "test_values_of_now_may_have_tags_that_were_invalidated_before"),
+    (LosesWhatIsInherited, "test_a_value_made_of_another_that_was_overtaken_is_not_served"),
     (StaysClosed, "test_a_store_that_was_closed_opens_again_when_it_is_used"),
 ]
 

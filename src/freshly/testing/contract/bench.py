@@ -103,6 +103,13 @@ class Bench:
         assert await store.land(entry, never), f"{key!r} did not land though nothing came between"
         return entry
 
+    async def load_and_look(self, store: Store, key: str, *, tags: Iterable[str] = ()) -> Entry[Any]:
+        """Load a value and return the entry that a read of it is given."""
+        await self.load(store, key, tags=tags)
+        found = (await store.look(key, tuple(tags))).entry
+        assert found is not None, f"{key!r} landed and is not found"
+        return found
+
     async def put(
         self, store: Store, key: str, value: Any = "value", *, tags: Iterable[str] = (), **life: float
     ) -> None:

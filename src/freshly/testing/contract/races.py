@@ -134,6 +134,52 @@ class Races(Bench):
 
         assert await self.value(store, "key") in (1, 2)
 
+    # -- values made of values ---------------------------------------------------------------
+
+    @story
+    async def test_a_value_made_of_another_falls_with_it(self, store: Store) -> None:
+        """A loader that reads another entry hands its tags on, with the reading it was valid at."""
+        outer = await store.look("outer", ["o"])
+        inner = await self.load_and_look(store, "inner", tags=["i"])
+        entry = self.entry(outer, "outer", tags=["o", "i"])
+        entry.stamp = entry.seen = store.inherit(entry.stamp, [(("i",), inner.seen)])
+        assert await store.land(entry, never)
+        assert await self.value(store, "outer") == "value"
+
+        await store.invalidate(["i"])
+
+        assert await self.values(store, "outer", "inner") == [NOTHING, NOTHING]
+
+    @story
+    async def test_a_value_made_of_another_that_was_overtaken_is_not_served(self, store: Store) -> None:
+        """
+        1. The outer load begins, and reads the inner entry.
+        2. The inner one is invalidated.
+        3. The outer load ends.
+        """
+        outer = await store.look("outer", ["o"])
+        inner = await self.load_and_look(store, "inner", tags=["i"])
+        await store.invalidate(["i"])
+        entry = self.entry(outer, "outer", tags=["o", "i"])
+        entry.stamp = entry.seen = store.inherit(entry.stamp, [(("i",), inner.seen)])
+
+        await store.land(entry, never)
+
+        assert await self.value(store, "outer") is NOTHING
+
+    @story
+    async def test_of_what_was_made_of_a_value_of_unknown_age_nothing_old_is_served(
+        self, store: Store
+    ) -> None:
+        outer = await store.look("outer", ["o"])
+        await store.invalidate(["i"])
+        entry = self.entry(outer, "outer", tags=["o", "i"])
+        entry.stamp = entry.seen = store.inherit(entry.stamp, [(("i",), None)])
+
+        await store.land(entry, never)
+
+        assert await self.value(store, "outer") is NOTHING
+
     # -- the questions an engine asks --------------------------------------------------------
 
     @story
