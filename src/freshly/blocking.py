@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeVar, Unpack, overload
 
-from .commands import Commands
+from .bulkcommands import BulkCommands
 from .core.duration import Duration
+from .core.tags import TagsOption
 from .core.token import Stamp, Token
 from .errors import ConfigurationError
 from .home import Home
 from .lifetimes import TTL, TTLValue
-from .options import LoadOptions
+from .options import LoadManyOptions, LoadOptions
 from .parts import Parts
+from .returned import ABSENT
 from .runtime.threads import finish
 from .side import Side
 
@@ -21,7 +23,7 @@ T = TypeVar("T")
 D = TypeVar("D")
 
 
-class _Stepped(Commands):
+class _Stepped(BulkCommands):
     """The commands over the side whose awaits never wait."""
 
     def _side_of(self, parts: Parts) -> Side:
@@ -69,6 +71,63 @@ class Blocking:
     ) -> T:
         """Return the value under ``key``; if there is none, what ``loader()`` gives, and store it."""
         return finish(self._commands.get_or_set(key, loader, ttl, **options))
+
+    @overload
+    def get_many(self, keys: Iterable[str]) -> dict[str, Any]: ...
+    @overload
+    def get_many(self, keys: Iterable[str], *, type: type[T]) -> dict[str, T]: ...
+    @overload
+    def get_many(self, keys: Iterable[str], *, default: D, type: type[T]) -> dict[str, T | D]: ...
+    @overload
+    def get_many(self, keys: Iterable[str], *, default: Any) -> dict[str, Any]: ...
+    def get_many(
+        self, keys: Iterable[str], *, default: Any = ABSENT, type: Any = None
+    ) -> dict[str, Any]:
+        """Return the values under ``keys``, in their order, without those that are not there."""
+        return finish(self._commands.get_many(keys, default=default, type=type))
+
+    def set_many(
+        self,
+        values: Mapping[str, object],
+        ttl: TTL = None,
+        *,
+        tags: TagsOption = (),
+        soft_ttl: TTL = None,
+        stamp: Stamp | None = None,
+    ) -> int:
+        """Store each value under its key; return how many were stored."""
+        many = self._commands.set_many(values, ttl, tags=tags, soft_ttl=soft_ttl, stamp=stamp)
+        return finish(many)
+
+    @overload
+    def get_or_set_many(
+        self,
+        keys: Iterable[str],
+        loader: Callable[[list[str]], Mapping[str, T]],
+        ttl: TTL = None,
+        **options: Unpack[LoadManyOptions],
+    ) -> dict[str, T]: ...
+    @overload
+    def get_or_set_many(
+        self,
+        keys: Iterable[str],
+        loader: Callable[[list[str]], Sequence[T]],
+        ttl: TTL = None,
+        **options: Unpack[LoadManyOptions],
+    ) -> dict[str, T]: ...
+    def get_or_set_many(
+        self,
+        keys: Iterable[str],
+        loader: Callable[[list[str]], Any],
+        ttl: TTL = None,
+        **options: Unpack[LoadManyOptions],
+    ) -> dict[str, Any]:
+        """Return the values under ``keys``; have ``loader`` load those that are missing, at once."""
+        return finish(self._commands.get_or_set_many(keys, loader, ttl, **options))
+
+    def delete_many(self, keys: Iterable[str], *, hold: Duration | None = None) -> int:
+        """Delete the entries under ``keys``; return how many there were that could be served."""
+        return finish(self._commands.delete_many(keys, hold=hold))
 
     def exists(self, key: str) -> bool:
         """Return whether ``get(key)`` would be served a value now."""

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, Unpack, cast
 
 from .blocking import Blocking
-from .commands import Commands
+from .bulkcommands import BulkCommands
 from .core.counts import Stats
 from .core.events import Event
 from .core.load import running_load
@@ -31,7 +31,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Cache(Commands):
+class Cache(BulkCommands):
     """A cache for functions, with tags that invalidate.
 
     It works at once, in memory; ``setup`` puts another store behind it. Safe for event loops and

@@ -72,7 +72,7 @@ class Commands:
             return default
         shape = None if type is None else shape_of(type)
         entry = await self._side.engine.get(key, self._home.by_hand, shape)
-        return default if entry is None or not _is_instance(entry.value, type) else entry.value
+        return default if entry is None or not is_instance(entry.value, type) else entry.value
 
     async def set(
         self,
@@ -142,7 +142,7 @@ class Commands:
                 f"get_or_set(loader={loader!r}) cannot be called: give a function without arguments"
             )
         await self._settle_in()
-        load = _awaited(loader)
+        load = awaited(loader)
         if self._home.is_disabled():
             return await load()
         return await self._side.engine.read(Call(key, named, asked, load))
@@ -224,11 +224,11 @@ class Commands:
         return True
 
 
-def _is_instance(value: object, expected: Any) -> bool:
+def is_instance(value: object, expected: Any) -> bool:
     return not isinstance(expected, type) or isinstance(value, expected)
 
 
-def _awaited(loader: Callable[[], Any]) -> Callable[[], Awaitable[Any]]:
+def awaited(loader: Callable[[], Any]) -> Callable[[], Awaitable[Any]]:
     async def load() -> Any:
         value = loader()
         return await value if isawaitable(value) else value

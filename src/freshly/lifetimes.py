@@ -33,9 +33,9 @@ def fixed_lifetime(
     """Return the lifetime of options that need no call, or say which does not fit which."""
     spans = {"ttl": ttl, "soft_ttl": soft_ttl, "early_ttl": early_ttl, "grace": grace}
     life = Lifetime(
-        ttl=_end(ttl, "ttl"),
-        soft_ttl=_end(soft_ttl, "soft_ttl"),
-        early_ttl=_end(early_ttl, "early_ttl"),
+        ttl=end_of(ttl, "ttl"),
+        soft_ttl=end_of(soft_ttl, "soft_ttl"),
+        early_ttl=end_of(early_ttl, "early_ttl"),
         grace=grace_of(grace),
         jitter=_jitter(jitter),
     )
@@ -47,7 +47,7 @@ def span(value: Duration | None, option: str) -> float | None:
     return None if value is None else seconds(value, option)
 
 
-def _end(value: TTLValue, option: str) -> Span:
+def end_of(value: TTLValue, option: str) -> Span:
     """Return the end of a life, which may be at a time of day."""
     return value if isinstance(value, Until) else span(value, option)
 
@@ -109,7 +109,7 @@ def lifetimes(
             value = function(arguments, result)
             if key == "ttl" and is_over(value):
                 return None
-            found[key] = _end(value, f"the result of {key}")
+            found[key] = end_of(value, f"the result of {key}")
         return replace(life, **found)
 
     return computed

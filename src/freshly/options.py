@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from copy import deepcopy
 from secrets import token_hex
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from .core.byname import ByName
 from .core.counts import Counts
@@ -18,7 +18,7 @@ from .core.recipe import Arguments, Recipe
 from .core.shape import ANY, Shape
 from .core.tags import Tags, TagsOption, given_tags
 from .errors import ConfigurationError, did_you_mean
-from .lifetimes import TTL, grace_of, lifetimes, span
+from .lifetimes import TTL, TTLValue, grace_of, lifetimes, span
 
 DEFAULT_RETRY_AFTER = 1.0
 
@@ -51,6 +51,19 @@ class LoadOptions(Policy, _Soft, _Early, total=False):
     tags: Iterable[str]
 
 
+class _Together(TypedDict, total=False):
+    missing: Any
+    missing_ttl: TTLValue
+    on_error: Literal["raise", "return"]
+    max_batch: int | None
+
+
+class LoadManyOptions(Policy, _Soft, _Early, _Together, total=False):
+    """The options of ``get_or_set_many``: its tags are templates over ``{key}`` and ``{result}``."""
+
+    tags: TagsOption
+
+
 class _FunctionOptions(Policy, total=False):
     key: str | None
     tags: TagsOption
@@ -69,6 +82,13 @@ class EarlyOptions(_FunctionOptions, _Soft, total=False):
 
 class CacheOptions(_FunctionOptions, _Soft, _Early, total=False):
     """The options of ``cache(...)``."""
+
+
+class ManyOptions(CacheOptions, _Together, total=False):
+    """The options of ``cache.many``."""
+
+    of: str | None
+    each: str | None
 
 
 def check_names(options: Iterable[str], known: Any, what: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .core.budget import Budget
-from .core.engine import Engine
+from .core.bulk import BulkEngine
 from .core.events import Emit, Invalidated, MarkedStale
 from .core.flight import Flights
 from .core.holds import Hold
@@ -31,7 +31,7 @@ class Side:
         origin: Store,
     ) -> None:
         self.store = store
-        self.engine = Engine(store, runtime, flights, pauses, budget, emit)
+        self.engine = BulkEngine(store, runtime, flights, pauses, budget, emit)
         self._flights = flights
         self._emit = emit
         self._origin = origin

@@ -198,6 +198,14 @@ async def commands(own: Cache) -> None:
     assert_type(await own.get_or_set("k", load), User)
     assert_type(await own.get_or_set("k", lambda: 1, ttl="1h"), int)
     assert_type(await own.get_or_set("k", load, "1h", grace="1d", soft_timeout="1s"), User)
+    assert_type(await own.get_many(["k"]), dict[str, Any])
+    assert_type(await own.get_many(["k"], type=User), dict[str, User])
+    assert_type(await own.get_many(["k"], type=User, default=0), dict[str, User | int])
+    assert_type(await own.set_many({"k": User()}, "1h", tags=["user:{key}"]), int)
+    assert_type(await own.get_or_set_many(["k"], load_many), dict[str, User])
+    assert_type(await own.get_or_set_many(["k"], load_in_order, "1h"), dict[str, User])
+    assert_type(await own.get_or_set_many(["k"], lambda keys: dict.fromkeys(keys, 1)), dict[str, int])
+    assert_type(await own.delete_many(["k", "l"]), int)
     assert_type(await own.delete("k", "l"), int)
     assert_type(await own.delete_match("k*"), int)
     assert_type(await own.exists("k"), bool)
@@ -219,6 +227,11 @@ def blocking_commands(own: Cache) -> None:
     assert_type(own.blocking.get("k", type=User), User | None)
     assert_type(own.blocking.set("k", 1), bool)
     assert_type(own.blocking.get_or_set("k", lambda: 1), int)
+    assert_type(own.blocking.get_many(["k"], type=User), dict[str, User])
+    assert_type(own.blocking.set_many({"k": 1}), int)
+    assert_type(own.blocking.get_or_set_many(["k"], load_blocking), dict[str, int])
+    assert_type(own.blocking.get_or_set_many(["k"], lambda keys: [1]), dict[str, int])
+    assert_type(own.blocking.delete_many(["k"]), int)
     assert_type(own.blocking.delete("k"), int)
     assert_type(own.blocking.delete_tags("a"), Token)
     assert_type(own.blocking.delete_tags("a", hold=2), Token)
@@ -250,3 +263,15 @@ def journals(journal: Journal) -> None:
 
 async def load() -> User:
     return User()
+
+
+async def load_many(keys: list[str]) -> dict[str, User]:
+    return {}
+
+
+async def load_in_order(keys: list[str]) -> list[User]:
+    return []
+
+
+def load_blocking(keys: list[str]) -> dict[str, int]:
+    return {}

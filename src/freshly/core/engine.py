@@ -380,12 +380,20 @@ class Engine:
             if self._goes_on(flight, is_pilot=is_pilot):
                 return AGAIN
             flight.raise_error()
-        if (
-            not is_pilot
-            and flight.ticket < ticket
-            and (not flight.answers_at(look.now) or await self._was_overtaken(flight, call))
-        ):
+        if not is_pilot and await self._is_outdated(flight, call, look, ticket):
             return AGAIN
+        self._hand_on(flight)
+        copy = call.recipe.copy
+        return flight.value if copy is None else copy(flight.value)
+
+    async def _is_outdated(self, flight: Flight, call: Call, look: Look, ticket: int) -> bool:
+        """Judge at the end whether a passenger had joined too old a load."""
+        if flight.ticket >= ticket:
+            return False
+        return not flight.answers_at(look.now) or await self._was_overtaken(flight, call)
+
+    def _hand_on(self, flight: Flight) -> None:
+        """Hand what the flight brought on to the load that this code runs inside, if any."""
         outer = running_load(self._flights)
         if outer is not None:
             outer.collect(
@@ -394,8 +402,6 @@ class Engine:
                 is_stale=flight.made_from_stale,
                 held_until=flight.held_until,
             )
-        copy = call.recipe.copy
-        return flight.value if copy is None else copy(flight.value)
 
     def _goes_on(self, flight: Flight, *, is_pilot: bool) -> bool:
         """Return whether a passenger of a failed flight starts anew.

@@ -11,7 +11,7 @@ its ticket when its loader begins; until then it counts as later than every read
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from threading import Lock
 from types import TracebackType
@@ -30,8 +30,10 @@ class Flight:
         "_traceback",
         "_wakers",
         "cancel",
+        "carrier",
         "ended_by_close",
         "error",
+        "error_was_returned",
         "free_place",
         "has_ended",
         "held_until",
@@ -43,6 +45,7 @@ class Flight:
         "key",
         "loader_failed",
         "made_from_stale",
+        "members",
         "passengers",
         "stamp",
         "starter_left",
@@ -67,6 +70,8 @@ class Flight:
         self.ended_by_close = False
         # The loader itself raised, and not a user's function that was asked about its result.
         self.loader_failed = False
+        # A loader of many values gave this error in place of one of them, and did not raise it.
+        self.error_was_returned = False
         self.interruption: BaseException | None = None
         self.value: Any = None
         self.tags: tuple[str, ...] = ()
@@ -87,6 +92,9 @@ class Flight:
         self.thread: int | None = None
         # Set while it has a place among the loads behind: see budget.py.
         self.free_place: Callable[[Flight], None] | None = None
+        # Of a load of many keys: the flight that runs the loader, and those that it carries.
+        self.carrier: Flight | None = None
+        self.members: tuple[Flight, ...] = ()
 
     def answers_at(self, now: float) -> bool:
         """Return whether a read that began at ``now`` may have the value, for all that holds say."""
@@ -102,6 +110,10 @@ class Flight:
         """
         if self.error is not None:
             raise self.error.with_traceback(self._traceback)
+
+    def may_end(self) -> bool:
+        """Return whether this flight, a carrier, can still end by itself."""
+        return self.is_alive()
 
     def reaches(self, goals: set[Flight]) -> bool:
         """Return whether this flight waits, directly or not, for one of ``goals``."""
@@ -119,6 +131,12 @@ class Flight:
 
 def _always() -> bool:
     return True
+
+
+def _count(flight: Flight, passengers: int) -> None:
+    flight.passengers += passengers
+    if flight.carrier is not None:
+        flight.carrier.passengers += passengers
 
 
 class Flights:
@@ -145,7 +163,7 @@ class Flights:
         with self._lock:
             former = self._by_key.get(key)
             if former is not None and former.is_alive() and may_join(former):
-                former.passengers += 1
+                _count(former, 1)
                 return former, False
             flight = Flight(key, stamp, is_background=False)
             flight.passengers = 1
@@ -173,6 +191,23 @@ class Flights:
         self._flying.add(flight)
         self.loads += 1
 
+    def charter(self, carrier: Flight, members: Sequence[Flight]) -> None:
+        """Let ``carrier`` stand for ``members``, which one run of a loader loads together.
+
+        It is what a runtime runs and cancels, and stands in no table. Each member is boarded, left
+        and ended for itself; nobody waits any more when that is so for all of them.
+        """
+        carrier.members = tuple(members)
+        with self._lock:
+            for member in members:
+                member.carrier = carrier
+                member.is_alive = carrier.may_end
+                # So that a loader which reads one of its own keys is found out.
+                member.waits_for.append(carrier)
+                carrier.passengers += member.passengers
+            self._flying.add(carrier)
+            self.loads += 1
+
     def leave(
         self, flight: Flight, *, is_pilot: bool, goes_on: Callable[[Flight], bool] | None = None
     ) -> None:
@@ -181,21 +216,33 @@ class Flights:
         ``goes_on`` is asked of a load that would be cancelled whether it goes on behind instead:
         its passenger was not cancelled, it had no more time.
         """
+        flown = flight.carrier or flight
         with self._lock:
-            flight.passengers -= 1
+            if not flight.has_ended:
+                _count(flight, -1)
             flight.starter_left = flight.starter_left or is_pilot
-            is_last = flight.passengers <= 0 and not flight.is_background and not flight.has_ended
-            if is_last and goes_on is not None and goes_on(flight):
-                flight.is_background = flight.starter_left = True
+            is_last = flown.passengers <= 0 and not flown.is_background and not flown.has_ended
+            if is_last and goes_on is not None and goes_on(flown):
+                for one in (flown, *flown.members):
+                    one.is_background = one.starter_left = True
                 is_last = False
             if is_last:
                 # At once, so that nobody boards a flight that is about to be cancelled.
-                self._remove(flight)
-        if is_last and flight.cancel is not None:
-            flight.cancel()
+                for one in (flown, *flown.members):
+                    self._remove(one)
+        if is_last and flown.cancel is not None:
+            flown.cancel()
 
     def end(self, flight: Flight) -> None:
-        """Take ``flight`` from the table and wake those who wait. Its outcome stands in it."""
+        """Take ``flight`` from the table and wake those who wait. Its outcome stands in it.
+
+        With a carrier those of its members end that have not: as it was interrupted, so are they.
+        """
+        for member in flight.members:
+            if not member.has_ended:
+                member.ended_by_close = flight.ended_by_close
+                member.interruption = flight.interruption
+                self.abandon(member)
         with self._lock:
             if flight.has_ended:
                 return
@@ -205,6 +252,8 @@ class Flights:
             if flight in self._flying:
                 self._flying.discard(flight)
                 self.loads -= 1
+            if flight.carrier is not None:
+                flight.carrier.passengers -= flight.passengers
             wakers, flight._wakers = flight._wakers, {}
         for wake in wakers:
             wake()

@@ -101,7 +101,7 @@ class ThreadRuntime:
 
     def can_wait(self, flight: Flight) -> bool:
         # The thread runs the loop that flies it; waiting would stop the loop.
-        return flight.thread != get_ident()
+        return (flight.carrier or flight).thread != get_ident()
 
     async def wait(self, subscribe: Subscribe, until: float | None = None) -> bool:
         # The first to come says how the wait ended; who comes later finds it said.

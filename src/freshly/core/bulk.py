@@ -1,0 +1,147 @@
+"""The path of a read of many: one look, one load of what is missing, one flight for each key.
+
+    read ── look at all ── judge each ─┬─ served ──────────────────────────────┬── values
+                                       ├─ served, and refreshed: one load behind
+                                       └─ missing ── board each ─┬─ own: one load ── wait
+                                                                 └─ joined ───────── wait
+
+The flights are those of single reads too: whoever asks for one of the keys meanwhile waits for this
+load, and this read waits for theirs. Each key is judged for itself, by the rules of ``engine.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..errors import StoreError
+from .batch import Batch, Gathered, naming
+from .convoy import Convoy, Trip, Wanted
+from .engine import _always_overtakes
+from .entry import Entry
+from .events import StoreFailed
+from .ports import Look
+from .recipe import Call, Recipe
+from .shape import Shape
+from .token import Stamp
+from .verdict import Verdict, is_served_to_a_command, judge
+
+
+class BulkEngine(Convoy):
+    """The engine of one call, and of many at once."""
+
+    async def read_many(self, calls: Sequence[Call], batch: Batch) -> Gathered:
+        """Return the values of ``calls``, whose keys differ: cached, or loaded together.
+
+        A key that has no value is in neither part of what is returned. What a loader raises is
+        raised; what it gives in place of a value is returned as that key's error.
+        """
+        if not calls:
+            return Gathered()
+        trip = Trip(batch, self._flights.ticket(), self._patience(calls[0]))
+        while calls:
+            looks = await self._look_many(calls)
+            calls = await self._ride_together(self._serve_some(calls, looks, trip), trip)
+        return trip.found
+
+    async def refresh_many(self, calls: Sequence[Call], batch: Batch) -> Gathered:
+        """Load the values of ``calls`` anew, whatever is stored. The loads begin after this call."""
+        if not calls:
+            return Gathered()
+        trip = Trip(batch, self._flights.ticket(), self._patience(calls[0]), newer_only=True)
+        while calls:
+            looks = await self._look_many(calls)
+            wanted = [Wanted(call, look) for call, look in zip(calls, looks, strict=True)]
+            calls = await self._ride_together(wanted, trip)
+        return trip.found
+
+    def _serve_some(self, calls: Sequence[Call], looks: Sequence[Look], trip: Trip) -> list[Wanted]:
+        """Serve what may be served; return what has to be loaded first."""
+        wanted: list[Wanted] = []
+        behind: list[Wanted] = []
+        late = trip.patience.is_late
+        for call, look in zip(calls, looks, strict=True):
+            entry, paused = look.entry, self._pauses.is_on(call.key, look.now)
+            match judge(entry, look.now, paused=paused, late=late):
+                case Verdict.SERVE if entry is not None:
+                    trip.found.values[call.key] = self._serve(call, entry, look.now)
+                case Verdict.SERVE_AND_REFRESH if entry is not None:
+                    call.recipe.counts.timeouts += late
+                    behind.append(Wanted(call, look))
+                    trip.found.values[call.key] = self._serve(call, entry, look.now)
+                case Verdict.REFRESH_OR_SERVE:
+                    wanted.append(Wanted(call, look, may_stand_in=True))
+                case _:
+                    wanted.append(Wanted(call, look))
+        self._refresh_together(behind, trip.batch, trip.ticket)
+        return wanted
+
+    async def _look_many(self, calls: Sequence[Call]) -> list[Look]:
+        return await self._look_at([(c.key, c.tags) for c in calls], calls[0].recipe.shape)
+
+    async def _look_at(self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape) -> list[Look]:
+        try:
+            return await self._store.look_many(asked, shape)
+        except StoreError as error:
+            self._emit(StoreFailed, "look_many", naming([key for key, _ in asked]), error)
+            nothing = Look(None, None, self._runtime.now(), _always_overtakes)
+            return [nothing] * len(asked)
+
+    # -- values by hand ----------------------------------------------------------------------
+
+    async def get_many(
+        self, keys: Sequence[str], recipe: Recipe, shape: Shape | None = None
+    ) -> dict[str, Entry[Any]]:
+        """Return the entries under ``keys`` that a command is served, and count the reads."""
+        found: dict[str, Entry[Any]] = {}
+        asked = [(key, ()) for key in keys]
+        looks = await self._look_at(asked, recipe.shape if shape is None else shape)
+        for key, look in zip(keys, looks, strict=True):
+            if look.entry is None or not is_served_to_a_command(look.entry, look.now):
+                recipe.counts.misses += 1
+            else:
+                self._note(recipe, look.entry, look.now)
+                found[key] = look.entry
+        return found
+
+    async def put_many(self, calls: Sequence[Call], values: Sequence[Any], stamp: Stamp | None) -> int:
+        """Store ``values`` by hand, with the tags of ``calls``; return how many were stored.
+
+        Each is stored, or deleted, as ``put`` would.
+        """
+        shape, unkept, entries = calls[0].recipe.shape, [], []
+        for call, value, look in zip(calls, values, await self._look_many(calls), strict=True):
+            if look.stamp is None:
+                continue
+            lifetime = call.recipe.lifetime(call.arguments, value)
+            if lifetime is None or _is_held(call, look, stamp):
+                unkept.append(call.key)
+                continue
+            taken = look.stamp if stamp is None else stamp.reading
+            entries.append(
+                self._pilot.entry(
+                    call.key, value, call.recipe, lifetime, call.tags, taken, look.now, 0.0
+                )
+            )
+        try:
+            if unkept:
+                await self._store.delete(unkept)
+            return await self._put_all(entries, shape, is_stamped=stamp is not None)
+        except StoreError as error:
+            self._emit(StoreFailed, "put_many", naming([call.key for call in calls]), error)
+            return 0
+
+    async def _put_all(self, entries: Sequence[Entry[Any]], shape: Shape, *, is_stamped: bool) -> int:
+        if not entries:
+            return 0
+        stored = await self._store.put_many(entries, is_stamped=is_stamped, shape=shape)
+        await self._store.tidy(self._flights.oldest_stamp)
+        for entry, is_stored in zip(entries, stored, strict=True):
+            if is_stored:
+                self._pauses.end(entry.key)
+        return sum(stored)
+
+
+def _is_held(call: Call, look: Look, stamp: Stamp | None) -> bool:
+    held = look.held if stamp is None else stamp.held
+    return held.until(call.tags, call.key) is not None
