@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Protocol, runtime_checkable
 
-from .extras import need
 from .fingerprint import PLAIN, fingerprint, is_readable_untyped
-from .fit import Check, check, fit
 from .shape import Members, Own, Record, Shape, parts
-from .survey import awaited, survey
+from .survey import survey
 from .tagged import MARK, Class, Tagged
+from .typed import typed
 
 __all__ = ["Codec", "ShapeCodec", "Undecodable", "codec_for"]
 
@@ -59,36 +58,38 @@ def codec_for(annotation: Any, names: Mapping[str, Any] | None = None) -> Codec:
     Raises:
         ConfigurationError: without msgspec.
     """
-    return ShapeCodec(survey(annotation, names), annotation)
+    return ShapeCodec(survey(annotation, names))
 
 
 class ShapeCodec:
-    """Values by shape: msgspec's own bytes for what fits, tagged ones for the rest."""
+    """Values by shape: typed where that brings them back exactly, tagged otherwise."""
 
-    def __init__(self, shape: Shape, annotation: Any) -> None:
+    def __init__(self, shape: Shape) -> None:
         self.schema = fingerprint(shape)
         self._tagged = Tagged(_classes(shape))
-        self._fits, self._decode = _typed(shape, annotation)
-        self._encode = _encoder()
+        self._typed = typed(shape)
 
     def reads(self, schema: bytes) -> bool:
         return schema == self.schema or (self.schema == PLAIN and is_readable_untyped(schema))
 
     def encode(self, value: Any) -> bytes:
-        # What msgspec cannot write for all that (an int of 65 bits, a text with half a surrogate pair,
-        # a list of a thousand levels) the tagged form may carry, and refuses in words if not.
-        with suppress(Exception):
-            if self._fits(value):
-                return self._encode(value)
+        if self._typed is not None:
+            # What msgspec cannot write for all that (an int of 65 bits, half a surrogate pair, a list
+            # of a thousand levels) the tagged form may carry; it says in words what it cannot.
+            with suppress(Exception):
+                if self._typed.fits(value):
+                    return self._typed.encode(value)
         return self._tagged.encode(value)
 
     def decode(self, payload: bytes) -> Any:
         try:
             if payload[:1] == MARK:
                 return self._tagged.decode(payload)
-            return self._decode(payload)
+            if self._typed is not None:
+                return self._typed.decode(payload)
         except Exception as error:  # bytes of a stranger fail in any way
             raise Undecodable(repr(error)) from None
+        raise Undecodable("not a tagged payload")
 
 
 def _classes(shape: Shape) -> list[Class]:
@@ -98,26 +99,3 @@ def _classes(shape: Shape) -> list[Class]:
         if isinstance(part, Record | Members | Own):
             found.setdefault(part.cls, part)
     return list(found.values())
-
-
-def _encoder() -> Callable[[Any], bytes]:
-    msgspec = need("msgspec", "a store outside of the process")
-    encode: Callable[[Any], bytes] = msgspec.msgpack.Encoder().encode
-    return encode
-
-
-def _typed(shape: Shape, annotation: Any) -> tuple[Check, Callable[[bytes], Any]]:
-    msgspec = need("msgspec", "a store outside of the process")
-    found = fit(shape)
-    if found is not None:
-        with suppress(Exception):  # msgspec says no to some types, each with an error of its own
-            return check(found), msgspec.msgpack.Decoder(awaited(annotation)).decode
-    return _nothing_fits, _nothing_typed
-
-
-def _nothing_fits(value: Any) -> bool:
-    return False
-
-
-def _nothing_typed(payload: bytes) -> Any:
-    raise ValueError("not a tagged payload")

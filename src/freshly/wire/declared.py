@@ -9,12 +9,9 @@ import dataclasses
 import inspect
 import sys
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import MemberDescriptorType
-from typing import Any, Generic, NamedTuple
-
-from ..core.typename import type_name
+from typing import Any, Generic, NamedTuple, TypeAlias
 
 __all__ = ["Declaration", "declaration"]
 
@@ -29,24 +26,19 @@ class Declaration(NamedTuple):
     """What shape.py's ``Record`` is made of. ``bound`` are the type variables of the annotations."""
 
     style: str
-    label: str
+    fields: list[FieldSaid]
     says: str
-    is_simple: bool
-    fields: tuple[FieldSaid, ...]
+    by_msgspec: bool
+    by_fields: bool
     bound: Mapping[Any, Any]
 
 
 def declaration(cls: Any, arguments: tuple[Any, ...], names: Mapping[str, Any]) -> Declaration | None:
     """Return what ``cls`` declares, or ``None`` if it declares no fields."""
-    style = next((style for style, is_it, _ in _STYLES if is_it(cls)), None)
-    if style is None:
-        return None
-    read = next(read for name, _, read in _STYLES if name == style)
-    hints = _Hints(cls, names)
-    fields, is_simple, says = read(cls, hints)
-    bound = _bound(cls, arguments)
-    label = type_name(cls)
-    return Declaration(style, label, says, is_simple, tuple(fields), bound)
+    for style, is_it, read in _STYLES:
+        if is_it(cls):
+            return Declaration(style, *read(cls, _Hints(cls, names)), _bound(cls, arguments))
+    return None
 
 
 # -- annotations ----------------------------------------------------------------------------------
@@ -113,12 +105,13 @@ def _bound(cls: Any, arguments: tuple[Any, ...]) -> dict[Any, Any]:
 
 # -- each style -----------------------------------------------------------------------------------
 
-Said = tuple[list[FieldSaid], bool, str]
+Said: TypeAlias = tuple[list[FieldSaid], str, bool, bool]
 
 
 def _typed_dict(cls: Any, hints: _Hints) -> Said:
     names = sorted(cls.__required_keys__ | cls.__optional_keys__)
-    return [FieldSaid(name, hints[name], _is_required(cls, name, hints)) for name in names], True, ""
+    said = [FieldSaid(name, hints[name], _is_required(cls, name, hints)) for name in names]
+    return said, "", True, True
 
 
 def _is_required(cls: Any, name: str, hints: _Hints) -> bool:
@@ -132,7 +125,7 @@ def _is_required(cls: Any, name: str, hints: _Hints) -> bool:
 def _named_tuple(cls: Any, hints: _Hints) -> Said:
     defaults = cls._field_defaults
     said = [FieldSaid(name, hints[name], name not in defaults) for name in cls._fields]
-    return said, tuple in cls.__bases__, ""
+    return said, "", tuple in cls.__bases__, True
 
 
 def _pydantic(cls: Any, hints: _Hints) -> Said:
@@ -142,7 +135,7 @@ def _pydantic(cls: Any, hints: _Hints) -> Said:
         if field.metadata:
             annotation = typing.Annotated[(annotation, *field.metadata)]
         said.append(FieldSaid(name, annotation, field.is_required()))
-    return said, False, f"extra={cls.model_config.get('extra')}"
+    return said, f"extra={cls.model_config.get('extra')}", False, True
 
 
 def _struct(cls: Any, hints: _Hints) -> Said:
@@ -153,15 +146,14 @@ def _struct(cls: Any, hints: _Hints) -> Said:
         for index, name in enumerate(names)
     ]
     config = cls.__struct_config__
-    says = (
-        f"tag={config.tag!r} in {config.tag_field!r},array_like={config.array_like},"
-        f"as={cls.__struct_encode_fields__!r}"
-    )
-    return said, not hasattr(cls, "__post_init__"), says
+    written = cls.__struct_encode_fields__
+    is_plain = written == names and config.tag is None and not config.array_like
+    says = f"tag={config.tag!r} in {config.tag_field!r},array={config.array_like},as={written!r}"
+    return said, says, not hasattr(cls, "__post_init__"), is_plain and not config.omit_defaults
 
 
-def _is_missing(default: Any) -> bool:
-    return type(default).__name__ == "NODEFAULTType" or repr(default) == "NODEFAULT"
+def _is_missing(default: object) -> bool:
+    return type(default).__name__ == "NoDefaultType"
 
 
 def _dataclass(cls: Any, hints: _Hints) -> Said:
@@ -173,18 +165,19 @@ def _dataclass(cls: Any, hints: _Hints) -> Said:
         )
         for field in fields
     ]
+    is_plain = _is_plain(cls, said)
     is_simple = (
         all(field.init for field in fields)
         and not hasattr(cls, "__post_init__")
         and not hasattr(cls, "__pydantic_fields__")
-        and not any(_is_init_var(each) for each in cls.__dataclass_fields__.values())
-        and _is_plain_object(cls, {field.name for field in fields})
+        and not any(repr(each._field_type) == "_FIELD_INITVAR" for each in _all_fields(cls))
     )
-    return said, is_simple, ""
+    return said, "", is_plain and is_simple, is_plain
 
 
-def _is_init_var(field: Any) -> bool:
-    return repr(field._field_type) == "_FIELD_INITVAR"
+def _all_fields(cls: Any) -> Iterable[Any]:
+    fields: Mapping[str, Any] = cls.__dataclass_fields__
+    return fields.values()
 
 
 def _attrs(cls: Any, hints: _Hints) -> Said:
@@ -192,48 +185,33 @@ def _attrs(cls: Any, hints: _Hints) -> Said:
     said = [
         FieldSaid(field.name, hints[field.name], repr(field.default) == "NOTHING") for field in fields
     ]
-    hooks = ("__attrs_pre_init__", "__attrs_post_init__")
-    is_simple = (
-        all(
-            field.init
-            and field.validator is None
-            and field.converter is None
-            and field.alias == field.name
-            for field in fields
-        )
-        and not any(hasattr(cls, hook) for hook in hooks)
-        and _is_plain_object(cls, {field.name for field in fields})
+    is_plain = _is_plain(cls, said)
+    is_simple = all(
+        field.init and field.validator is None and field.converter is None and field.alias == field.name
+        for field in fields
+    ) and not any(hasattr(cls, hook) for hook in ("__attrs_pre_init__", "__attrs_post_init__"))
+    return said, "", is_plain and is_simple, is_plain
+
+
+def _is_plain(cls: Any, said: list[FieldSaid]) -> bool:
+    """Return whether an instance is an object with these attributes, which anybody may read and set."""
+    if any(field.name.startswith("_") for field in said):
+        return False  # msgspec leaves some of them out
+    return (
+        cls.__new__ is object.__new__
+        and cls.__getattribute__ is object.__getattribute__
+        and not hasattr(cls, "__getattr__")
+        and _sets_plainly(cls)
     )
-    return said, is_simple, ""
-
-
-def _is_plain_object(cls: Any, names: set[str]) -> bool:
-    """Return whether setting ``names`` on a new object is all there is to an instance of ``cls``."""
-    if any(name.startswith("_") for name in names):
-        return False  # msgspec leaves them out
-    if any(hasattr(cls, name) for name in ("__getattr__",)) or cls.__new__ is not object.__new__:
-        return False
-    if cls.__getattribute__ is not object.__getattribute__ or not _sets_plainly(cls):
-        return False
-    return _more_slots(cls) <= names
 
 
 def _sets_plainly(cls: Any) -> bool:
-    # Frozen dataclasses and attrs classes get a __setattr__, which msgspec goes around.
+    # Frozen dataclasses and attrs classes get a __setattr__, which msgspec and we go around.
     function = cls.__setattr__
     if function is object.__setattr__:
         return True
     origin = getattr(getattr(function, "__code__", None), "co_filename", "")
     return origin == "<string>" or Path(origin).parent.name == "attr" or "attrs generated" in origin
-
-
-def _more_slots(cls: Any) -> set[str]:
-    return {
-        name
-        for base in cls.__mro__
-        for name, slot in vars(base).items()
-        if isinstance(slot, MemberDescriptorType)
-    }
 
 
 _STYLES: tuple[tuple[str, Callable[[Any], bool], Callable[[Any, _Hints], Said]], ...] = (

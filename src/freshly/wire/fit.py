@@ -21,6 +21,7 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 from .makers import maker
+from .plain import HOOKED
 from .shape import (
     Anything,
     Atom,
@@ -30,6 +31,7 @@ from .shape import (
     Items,
     Literally,
     Members,
+    Own,
     Pairs,
     Record,
     Shape,
@@ -93,18 +95,14 @@ def _fit(shape: Shape, records: dict[Record, Fit]) -> Fit:
             return _literally(values)
         case Members(cls=cls):
             return _members(cls)
-        case Constrained(shape=inner, conditions=conditions):
-            if any(map(_is_of_msgspec, conditions)):
-                raise _NoFit  # a value that breaks them would be written, and refused by each reader
+        case Constrained(shape=inner):
             return _fit(inner, records)
+        case Own(cls=cls):
+            return {cls: None}
         case Record():
             return _record(shape, records)
         case _:
             raise _NoFit
-
-
-def _is_of_msgspec(condition: object) -> bool:
-    return type(condition).__module__.partition(".")[0] == "msgspec"
 
 
 def _atom(cls: type) -> Fit:
@@ -114,6 +112,8 @@ def _atom(cls: type) -> Fit:
         return {datetime: _is_exact_datetime}
     if cls is time:
         return {time: _is_exact_time}
+    if cls in HOOKED:
+        return {HOOKED[cls]: None}
     raise _NoFit
 
 
@@ -233,7 +233,7 @@ def _members(cls: Any) -> Fit:
 def _record(record: Record, records: dict[Record, Fit]) -> Fit:
     if record in records:
         return records[record]
-    if not record.is_simple:
+    if not (record.by_msgspec or record.by_fields):
         raise _NoFit
     # The class may refer to itself: until its fields are known, its fit asks a check to come.
     kind = dict if record.style == "typeddict" else record.cls
@@ -258,12 +258,12 @@ def _of_keys(record: Record, fits: list[Fit]) -> Check:
 
 
 def _of_fields(record: Record, fits: list[Fit]) -> Check:
-    take = maker(record).take
+    read = maker(record).values
     deep = [(index, each) for index, each in enumerate(map(_deep, fits)) if each]
     known: set[tuple[type, ...]] = set()
 
     def fits_all(value: Any) -> bool:
-        parts = take(value)
+        parts = read(value)
         if parts is None:
             return False
         kinds = tuple(map(type, parts))

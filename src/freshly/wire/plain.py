@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-__all__ = ["ATOMS", "EXTENSIONS", "READERS", "Extension"]
+__all__ = ["ATOMS", "EXTENSIONS", "HOOKED", "READERS", "Extension"]
 
 
 class Extension(NamedTuple):
@@ -188,3 +188,12 @@ READERS: dict[int, Callable[[bytes], Any]] = {each.code: each.read for each in E
 ATOMS: frozenset[Any] = frozenset(
     {NoneType, bool, int, float, str, bytes, range, tzinfo, Path, *EXTENSIONS}
 )
+
+# What msgspec writes and reads by itself, where the annotation says so.
+_KNOWN_TO_MSGSPEC = {int, str, bytearray, date, datetime, time, timedelta, Decimal, UUID}
+
+#: Classes that msgspec does not know, as annotations name them, with the class of such a value.
+HOOKED: dict[Any, type] = {
+    Path: type(Path()),
+    **{cls: cls for cls in EXTENSIONS if cls not in _KNOWN_TO_MSGSPEC | {timezone, ZoneInfo}},
+}

@@ -102,17 +102,20 @@ class Field:
 class Record:
     """A class with declared fields. It may refer to itself, so its fields come after it.
 
-    ``style`` is how it declares them: see records.py. ``label`` tells it from other classes;
-    ``says`` is what else decides about its bytes. A simple one consists of its fields and nothing
-    else, and is made by setting them.
+    ``annotation`` is the class with its type arguments. ``style`` is how it declares its fields:
+    see declared.py. ``label`` tells it from other classes; ``says`` is what else decides about its
+    bytes. ``by_msgspec``: msgspec makes its instances as they were. ``by_fields``: what msgspec
+    writes for a regular instance is its fields by name, or in order for a tuple.
     """
 
     cls: type
+    annotation: Any
     style: str
     label: str
+    says: str
+    by_msgspec: bool
+    by_fields: bool
     fields: tuple[Field, ...] = ()
-    says: str = ""
-    is_simple: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -232,7 +232,13 @@ class _Survey:
         if declared is None:
             return Refused(type_name(cls), "its fields are not declared")
         record = Record(
-            cls, declared.style, declared.label, says=declared.says, is_simple=declared.is_simple
+            cls,
+            _with_arguments(cls, arguments),
+            declared.style,
+            type_name(cls),
+            declared.says,
+            declared.by_msgspec,
+            declared.by_fields,
         )
         self._records[cls, arguments] = record
         record.fields = tuple(
@@ -240,6 +246,10 @@ class _Survey:
             for each in declared.fields
         )
         return record
+
+
+def _with_arguments(cls: Any, arguments: tuple[Any, ...]) -> Any:
+    return cls[arguments] if arguments else cls
 
 
 _TIMES = (date, datetime, time, timedelta)
