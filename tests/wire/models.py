@@ -203,6 +203,20 @@ class Fish(pydantic.BaseModel):
 
 
 @dataclass
+class Team:
+    """Models within a dataclass."""
+
+    name: str
+    members: list[Model]
+    lead: Model | None = None
+
+
+class Chain(pydantic.BaseModel):
+    id: int
+    next: Chain | None = None
+
+
+@dataclass
 class Left:
     a: int
 

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
-from enum import Enum, Flag
 from typing import Annotated, Any, Literal, Optional, Union
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -15,11 +14,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pydantic
 import pytest
+from hypothesis import given
 
 from freshly import EncodeError
 from freshly.wire.codec import Undecodable, codec_for
-from tests.core.values import same as same_plain
 from tests.wire import models as m
+from tests.wire.look import same
+from tests.wire.pairs import typed_values
 
 PARIS = datetime(2024, 10, 27, 2, 30, tzinfo=ZoneInfo("Europe/Paris"), fold=1)
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
@@ -112,39 +113,16 @@ CASES: list[tuple[Any, Any]] = [
 ]
 
 
-def same(one: Any, other: Any) -> bool:
-    """Return whether the two are equal and look the same, types of the parts included."""
-    if isinstance(one, Enum):
-        return one is other or (type(one) is type(other) and one == other and isinstance(one, Flag))
-    if type(one) is not type(other) or one != other or repr(one) != repr(other):
-        return False
-    attributes = [dict(getattr(each, "__dict__", {})) for each in (one, other)]
-    if isinstance(one, pydantic.BaseModel):
-        attributes = [
-            attributes[index] | {"set": each.model_fields_set, "private": each.__pydantic_private__}
-            for index, each in enumerate((one, other))
-        ]
-    if attributes[0]:
-        return attributes[0].keys() == attributes[1].keys() and all(
-            same(each, attributes[1][name]) for name, each in attributes[0].items()
-        )
-    return (
-        not isinstance(one, list | tuple | dict | set)
-        or isinstance(one, m.Pair)
-        or _same_parts(one, other)
-    )
-
-
-def _same_parts(one: Any, other: Any) -> bool:
-    if isinstance(one, dict):
-        return all(same(a, b) for a, b in zip(one.items(), other.items(), strict=True))
-    if isinstance(one, set):
-        return same_plain(one, other)
-    return all(same(a, b) for a, b in zip(one, other, strict=True))
-
-
 @pytest.mark.parametrize(("annotation", "value"), CASES)
 def test_a_value_comes_back_equal_and_of_the_same_type(annotation: Any, value: Any) -> None:
+    codec = codec_for(annotation)
+
+    assert same(codec.decode(codec.encode(value)), value)
+
+
+@given(typed_values())
+def test_any_value_of_any_type_comes_back_equal_and_of_the_same_type(drawn: tuple[Any, Any]) -> None:
+    annotation, value = drawn
     codec = codec_for(annotation)
 
     assert same(codec.decode(codec.encode(value)), value)
