@@ -11,7 +11,7 @@ OLD_KEY = "an old key that nobody can guess"
 KEY = "a new key that nobody can guess "
 OTHER_KEY = "the key of quite another program"
 NAME = b"fr:{shop:user:7}:v"
-NONCE = b"\x01\x02\x03\x04\x05\x06\x07\x08.1764000000123456"
+NONCE = b"0123456789abcdef01.1764000000123456"
 
 
 def frame(**changes: Any) -> Frame:

@@ -11,20 +11,28 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import ConfigurationError, EncodeError
+from .checksum import CHECKSUM_BYTES, put_checksum, verify_checksum
 from .compression import Compression
 from .encryption import Cipher
-from .frame import EXCEPTION, MAGIC, PREFIX, VERSION, Frame, heads
+from .frame import EXCEPTION, MAGIC, PREFIX, VERSION, Frame, bodies
 from .refusal import Refused
-from .signing import Signer
+from .signing import TAIL_BYTES, Signer
 
 __all__ = ["Wire"]
 
-_EXCEPTION = 1
+# Flags. The lowest bit is the kind: a value or an exception.
 _COMPRESSED = 2
 _SIGNED = 4
 _ENCRYPTED = 8
 _PROTECTED = _SIGNED | _ENCRYPTED
-_KNOWN = _EXCEPTION | _COMPRESSED | _PROTECTED
+_CHANGED = _COMPRESSED | _ENCRYPTED
+
+# Frame(...) takes twice as long: its fields pass through a Python function.
+_make: Callable[[type[Frame], tuple[object, ...]], Frame] = tuple.__new__
+
+_BEGINNINGS = [bytes([MAGIC, VERSION << 4 | flags]) for flags in range(16)]
+_read_prefix = PREFIX.unpack_from
+_LOW = 0xFFFFFFFF
 
 #: 16 MiB. What a payload becomes in memory may be 70 times as large: a byte can say "empty dict".
 DEFAULT_MAX_VALUE_BYTES = 16 * 2**20
@@ -62,17 +70,32 @@ class Wire:
     ) -> None:
         self._limit = _count(max_value_bytes, "max_value_bytes")
         self._on_refused = on_refused
-        self._encode, self._decode = heads()
+        self._encode, self._decode = bodies()
         self._compression = _compression(compression, compress_above, self._limit)
         self._expander = self._compression
-        self._signer = None if signing_keys is None else Signer(signing_keys, signature)
         self._cipher = None if encryption_keys is None else Cipher(encryption_keys)
-        self._protection = (_SIGNED if self._signer else 0) | (_ENCRYPTED if self._cipher else 0)
+        # An encrypted payload is bound to name and head by its own tag.
+        self._seal, self._verify, tail = _as_it_is, _believe, 0
+        if signing_keys is not None:
+            signer = Signer(signing_keys, signature)
+            self._seal, self._verify, tail = signer.sign, signer.verify, TAIL_BYTES
+        elif self._cipher is None:
+            self._seal, self._verify, tail = put_checksum, verify_checksum, CHECKSUM_BYTES
+        self._body = slice(PREFIX.size, -tail or None)
+        # How frames of ours begin is the configuration's, not the bytes': else who writes there
+        # would choose how they are checked.
+        signed = 0 if signing_keys is None else _SIGNED
+        self._protection = signed | (_ENCRYPTED if self._cipher else 0)
+        self._flags = {
+            beginning: flags
+            for flags, beginning in enumerate(_BEGINNINGS)
+            if flags & _PROTECTED == self._protection
+        }
 
     @property
     def is_authentic(self) -> bool:
         """Whether nobody without a key makes bytes that ``unpack`` takes."""
-        return bool(self._protection)
+        return self._protection != 0
 
     def pack(self, frame: Frame, name: bytes) -> bytes:
         """Return the bytes of ``frame``, to lie under ``name``: namespace and key, whole.
@@ -80,92 +103,92 @@ class Wire:
         Raises:
             EncodeError: if the payload is larger than ``max_value_bytes``.
         """
-        payload, flags = frame.payload, self._protection
+        schema, born, early, stale, expires, dead, load_ms, marks, etag, payload, kind = frame
+        flags = self._protection | kind
         if len(payload) > self._limit:
-            raise EncodeError(
-                f"the value takes {len(payload)} bytes, and max_value_bytes={self._limit}: store less "
-                f"under one key, or raise max_value_bytes for all who read it"
-            )
-        if frame.kind == EXCEPTION:
-            flags |= _EXCEPTION
+            raise self._too_large(payload)
         if self._compression is not None:
             packed = self._compression.compress(payload)
             if packed is not None:
                 payload, flags = packed, flags | _COMPRESSED
-        head = self._head(frame, flags)
+        prefix = PREFIX.pack(_BEGINNINGS[flags], schema, born >> 32, born & _LOW)
+        to_stale, to_expires, to_dead = stale - early, expires - stale, dead - expires
         if self._cipher is not None:
-            payload = self._cipher.encrypt(payload, head, name)
-        data = head + payload
-        return data if self._signer is None else self._signer.sign(data, name)
+            body = (early, to_stale, to_expires, to_dead, load_ms, marks, etag, b"")
+            clear = prefix + self._encode(body)[: -_written(b"")]
+            payload = self._cipher.encrypt(payload, clear, name)
+        body = (early, to_stale, to_expires, to_dead, load_ms, marks, etag, payload)
+        return self._seal(prefix + self._encode(body), name)
 
     def unpack(self, data: bytes, name: bytes) -> Frame | None:
         """Return the frame that ``pack`` made ``data`` of under ``name``, or ``None``."""
         try:
-            return self._unpack(data, name)
+            flags = self._flags.get(data[:2])
+            if flags is None:
+                raise Refused(_strangeness(data))
+            self._verify(data, name)
+            _, schema, high, low = _read_prefix(data)
+            body = data[self._body]
+            early, to_stale, to_expires, to_dead, load_ms, marks, etag, payload = self._decode(body)
+            if flags & _CHANGED:
+                payload = self._restored(payload, flags, data[: PREFIX.size] + body, name)
+            if len(payload) > self._limit:
+                raise Refused(Refused.TOO_LARGE)
         except Refused as refused:
-            reason = refused.reason
+            self._refuse(refused.reason, name)
+            return None
         except Exception:  # msgspec, zstandard and struct each have their own for bytes that are none
-            reason = Refused.DAMAGED
-        if self._on_refused is not None:
-            self._on_refused(reason, name)
-        return None
-
-    def _head(self, frame: Frame, flags: int) -> bytes:
-        schema, born, early, stale, expires, dead, load_ms, marks, etag, *_ = frame
-        steps = (early, stale - early, expires - stale, dead - expires, load_ms, marks)
-        head = self._encode(steps if etag is None else (*steps, etag))
-        prefix = PREFIX.pack(MAGIC, VERSION, flags, len(head), born >> 32, born & 0xFFFFFFFF, schema)
-        return prefix + head
-
-    def _unpack(self, data: bytes, name: bytes) -> Frame:
-        flags = self._flags(data)
-        if self._signer is not None:
-            data = self._signer.verify(data, name)
-        _, _, _, length, high, low, schema = PREFIX.unpack_from(data)
-        end = PREFIX.size + length
-        if len(data) < end:
-            raise Refused(Refused.DAMAGED)
-        payload = data[end:]
-        if self._cipher is not None:
-            payload = self._cipher.decrypt(payload, data[:end], name)
-        if flags & _COMPRESSED:
-            payload = self._decompressed(payload)
-        if len(payload) > self._limit:
-            raise Refused(Refused.TOO_LARGE)
-        head = self._decode(data[PREFIX.size : end])
-        stale = head.early + head.to_stale
-        expires = stale + head.to_expires
-        return Frame(
-            schema,
-            high << 32 | low,
-            head.early,
-            stale,
-            expires,
-            expires + head.to_dead,
-            head.load_ms,
-            head.marks,
-            head.etag,
-            payload,
-            flags & _EXCEPTION,
+            self._refuse(Refused.DAMAGED, name)
+            return None
+        born, kind = high << 32 | low, flags & EXCEPTION
+        stale = early + to_stale
+        expires = stale + to_expires
+        dead = expires + to_dead
+        return _make(
+            Frame, (schema, born, early, stale, expires, dead, load_ms, marks, etag, payload, kind)
         )
 
-    def _flags(self, data: bytes) -> int:
-        """Return the flags, if data begins as it would have been packed here."""
-        if len(data) < PREFIX.size or data[0] != MAGIC:
-            raise Refused(Refused.FOREIGN)
-        version, flags = data[1], data[2]
-        if version != VERSION or flags & ~_KNOWN:
-            raise Refused(Refused.NEWER)
-        # Asked of the configuration, not of the bytes: else who writes there would choose.
-        if flags & _PROTECTED != self._protection:
-            raise Refused(Refused.UNPROTECTED)
-        return flags
-
-    def _decompressed(self, payload: bytes) -> bytes:
+    def _restored(self, payload: bytes, flags: int, data: bytes, name: bytes) -> bytes:
+        """Return the payload as it was given to ``pack``."""
+        if self._cipher is not None:
+            payload = self._cipher.decrypt(payload, data[: -_written(payload)], name)
+        if not flags & _COMPRESSED:
+            return payload
         # The option says how to write. Whoever can read zstd reads it: this is no protection.
         if self._expander is None:
             self._expander = Compression(0, self._limit)
         return self._expander.decompress(payload)
+
+    def _refuse(self, reason: str, name: bytes) -> None:
+        if self._on_refused is not None:
+            self._on_refused(reason, name)
+
+    def _too_large(self, payload: bytes) -> EncodeError:
+        return EncodeError(
+            f"the value takes {len(payload)} bytes, and max_value_bytes={self._limit}: store less "
+            f"under one key, or raise max_value_bytes for all who read it"
+        )
+
+
+def _strangeness(data: bytes) -> str:
+    """Return why data does not begin as the configuration says."""
+    if data[:1] != _BEGINNINGS[0][:1]:
+        return Refused.FOREIGN
+    return Refused.UNPROTECTED if data[:2] in _BEGINNINGS else Refused.NEWER
+
+
+def _as_it_is(data: bytes, name: bytes) -> bytes:
+    return data
+
+
+def _believe(data: bytes, name: bytes) -> None:
+    return None
+
+
+def _written(payload: bytes) -> int:
+    """Return how many bytes msgpack takes for ``payload``, in its shortest form."""
+    size = len(payload)
+    return size + (2 if size < 2**8 else 3 if size < 2**16 else 5)
 
 
 def _compression(name: Any, above: int, limit: int) -> Compression | None:

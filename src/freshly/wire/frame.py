@@ -1,7 +1,7 @@
-"""What lies in a store for one entry: a head that says what it is, and the payload.
+"""What lies in a store for one entry: its instants, stamps and tags, and the payload.
 
-The head stands in clear and is msgpack behind a prefix of fixed length, so that a script on the
-server, or a program in another language, reads stamps and tags without knowing the value.
+All but the payload stands in clear, as msgpack behind a prefix of fixed length, so that a script on
+the server, or a program in another language, reads stamps and tags without knowing the value.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from .extras import need
 
-__all__ = ["EXCEPTION", "MAGIC", "PREFIX", "VALUE", "VERSION", "Frame", "Mark", "heads"]
+__all__ = ["EXCEPTION", "MAGIC", "PREFIX", "VALUE", "VERSION", "Frame", "Mark", "bodies"]
 
 #: Kinds of frames: the value of a load, or the exception that it raised.
 VALUE: Final = 0
@@ -23,8 +23,8 @@ EXCEPTION: Final = 1
 MAGIC = 0xF5
 VERSION = 1
 
-#: Magic, version, flags, bytes of the head, born (16 + 32 bits), schema. Big-endian.
-PREFIX = Struct(">BBBIHI8s")
+#: Magic; version and flags, four bits each; schema; born, 16 and 32 bits. Big-endian.
+PREFIX = Struct(">2s8sHI")
 
 
 class Mark(NamedTuple):
@@ -65,31 +65,24 @@ class Frame(NamedTuple):
     kind: int = VALUE
 
 
-class Heads(NamedTuple):
-    """How heads become bytes and are read back."""
+class Bodies(NamedTuple):
+    """How what is behind the prefix becomes bytes, and is read back.
+
+    A body is early, to stale, to expires, to dead, load_ms, marks, etag, payload.
+    """
 
     encode: Callable[[Any], bytes]
     decode: Callable[[Any], Any]
 
 
 @cache
-def heads() -> Heads:
-    """Return the coder of heads.
+def bodies() -> Bodies:
+    """Return the coder of bodies.
 
     Raises:
         ConfigurationError: without msgspec.
     """
-    msgspec = need("msgspec", "a store outside of the process")
-    # Instants are written as steps from one to the next: most are 0, one byte each. A later
-    # version may add elements at the end, which this one does not see.
-    fields = [
-        ("early", int),
-        ("to_stale", int),
-        ("to_expires", int),
-        ("to_dead", int),
-        ("load_ms", int),
-        ("marks", tuple[Mark, ...]),
-        ("etag", str | None, None),
-    ]
-    head = msgspec.defstruct("Head", fields, array_like=True, gc=False)
-    return Heads(msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder(head).decode)
+    msgpack = need("msgspec", "a store outside of the process").msgpack
+    # Instants are written as steps from one to the next: most of these are 0, and take one byte.
+    body = tuple[int, int, int, int, int, tuple[Mark, ...], str | None, bytes]
+    return Bodies(msgpack.Encoder().encode, msgpack.Decoder(body).decode)

@@ -15,10 +15,10 @@ from ..errors import ConfigurationError, did_you_mean
 from .keys import ID_BYTES, KeyRing
 from .refusal import Refused
 
-__all__ = ["SIGNATURE_BYTES", "Signer"]
+__all__ = ["TAIL_BYTES", "Signer"]
 
 SIGNATURE_BYTES = 16
-_TAIL = ID_BYTES + SIGNATURE_BYTES
+TAIL_BYTES = ID_BYTES + SIGNATURE_BYTES
 
 #: From signed data and the name it lies under to the signature.
 Mac: TypeAlias = Callable[[bytes, bytes], bytes]
@@ -54,7 +54,7 @@ _ALGORITHMS: dict[str, Callable[[bytes], Mac]] = {"blake2b": _blake2b, "hmac-sha
 
 
 class Signer:
-    """Puts a signature behind data, and takes it off again.
+    """Puts signatures behind data, and verifies them.
 
     A signature covers the name under which the data lies, the data, and the id of the key.
     """
@@ -74,17 +74,14 @@ class Signer:
         signed = data + self._id
         return signed + self._macs[self._id](signed, name)
 
-    def verify(self, data: bytes, name: bytes) -> bytes:
-        """Return ``data`` without its signature.
+    def verify(self, data: bytes, name: bytes) -> None:
+        """Return if ``data`` ends in its signature.
 
         Raises:
-            Refused: if that is wrong, or of a key that is not in the ring.
+            Refused: if it does not, or in one of a key that is not in the ring.
         """
-        if len(data) < _TAIL:
-            raise Refused(Refused.DAMAGED)
-        mac = self._macs.get(data[-_TAIL:-SIGNATURE_BYTES])
+        mac = self._macs.get(data[-TAIL_BYTES:-SIGNATURE_BYTES])
         if mac is None:
             raise Refused(Refused.UNKNOWN_KEY)
         if not hmac.compare_digest(mac(data[:-SIGNATURE_BYTES], name), data[-SIGNATURE_BYTES:]):
             raise Refused(Refused.FORGED)
-        return data[:-_TAIL]
