@@ -57,7 +57,9 @@ class Cache(BulkCommands):
         Entries of the former store are gone; its running loads are stored nowhere, and it is
         closed at the next awaited command. Options stand in the query of the URL or beside it:
         ``max_entries`` (100,000), ``max_ttl`` (30 days), ``max_hold`` (1 minute: see ``delete_tags``),
-        ``namespace``. Unknown ones are errors.
+        ``namespace``. ``max_bytes``, a number or a text such as ``"64MB"``, bounds the memory of the
+        entries too; their values are measured, or weighed by ``weigh``, a function of a value.
+        Unknown options are errors.
 
         ``max_refreshes`` (64), which stands beside the URL only, bounds the loads that run behind
         their readers, of each colour; those of plain functions run on four threads at most. What

@@ -11,6 +11,7 @@ from .core.flight import Flights
 from .core.pauses import Pauses
 from .core.ports import Clock, Store
 from .runtime.aio import AsyncioRuntime
+from .runtime.sweeper import sweep_behind
 from .runtime.threads import REFRESH_THREADS, ThreadRuntime, finish
 from .side import Side
 
@@ -38,6 +39,7 @@ class Parts:
         self.store = store
         self.clock = clock
         self.flights = Flights()
+        self._stop_sweeping = sweep_behind(store, clock.now)
         pauses = Pauses()
         # A budget for each colour: a pool of threads is smaller than what one loop can do at a time.
         self._budgets = Budget(max_refreshes), Budget(min(max_refreshes, REFRESH_THREADS))
@@ -53,12 +55,14 @@ class Parts:
         await self._tasks.close(drain)
         await self._tasks.wait_for_threads(self._threads.stop(), drain)
         await self.store.close()
+        self._stop_sweeping()
 
     def retire(self) -> None:
         """End the refreshes; loads that somebody waits for end by themselves and land nowhere."""
         self._drop_turns()
         self._tasks.cancel_refreshes()
         self._threads.close(drain=0)
+        self._stop_sweeping()
 
     def close_blocking(self, drain: float) -> None:
         """The same from a thread without a loop: tasks of loops are cancelled, not waited for."""
@@ -66,6 +70,7 @@ class Parts:
         self._tasks.cancel_all()
         self._threads.close(drain)
         finish(self.store.blocking.close())
+        self._stop_sweeping()
 
     def _drop_turns(self) -> None:
         for budget in self._budgets:

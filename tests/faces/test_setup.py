@@ -238,9 +238,13 @@ class TestUrls:
     @pytest.mark.parametrize(
         ("url", "options", "words"),
         [
-            ("mem://?max_entires=5", {}, ["max_entires='5'", "did you mean 'max_entries'?", "max_ttl"]),
-            ("mem://", {"max_entires": 5}, ["max_entires=5", "did you mean 'max_entries'?"]),
-            ("mem://", {"size": 5}, ["size=5", "max_entries, max_hold, max_ttl, namespace"]),
+            ("mem://?max_entires=5", {}, ["max_entires='5'", "did you mean 'max_entries'", "max_ttl"]),
+            ("mem://", {"max_entires": 5}, ["max_entires=5", "did you mean 'max_entries'"]),
+            (
+                "mem://",
+                {"size": 5},
+                ["size=5", "max_entries, max_bytes, weigh, max_hold, max_ttl, namespace"],
+            ),
             ("mem://?max_entries=5", {"max_entries": 6}, ["max_entries", "twice", "'5'", "6"]),
             ("mem://?max_entries=5&max_entries=6", {}, ["max_entries", "twice"]),
             ("mem://?max_entries=many", {}, ["max_entries='many'", "whole number"]),

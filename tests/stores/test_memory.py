@@ -23,7 +23,7 @@ from freshly.core.entry import Entry
 from freshly.core.rows import Rows
 from freshly.core.stamp import LogicalClock
 from freshly.runtime.threads import finish
-from freshly.stores import memory
+from freshly.stores import eviction, expiry, memory
 from freshly.stores.memory import DEAD_A_WRITE, SPARE_MARKS, MemoryStore
 from freshly.testing import ManualClock, Stepper
 
@@ -264,6 +264,58 @@ class TestMarks:
             finish(store.tidy(lambda: None))
             assert store.logical.marks <= SPARE_MARKS + 3
 
+    def test_no_invalidation_waits_for_a_pass_over_all_entries(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """With a million entries that would be a third of a second, for every thread and task."""
+        monkeypatch.setattr(memory, "SPARE_MARKS", 10)
+        cache = Cache()
+        for number in range(1000):
+            cache.blocking.set(f"{number}", number, tags=[f"t{number % 10}"])
+        settled: list[str] = []
+        settle = LogicalClock.settle
+
+        def counted(self: LogicalClock, entry: Entry[Any]) -> bool:
+            settled.append(entry.key)
+            return settle(self, entry)
+
+        monkeypatch.setattr(LogicalClock, "settle", counted)
+        most = 0
+        for number in range(2000):
+            settled.clear()
+            cache.blocking.delete_tags(f"other:{number}")
+            most = max(most, len(settled))
+
+        assert 0 < most <= memory.SETTLED_A_CALL
+        assert cache._home.parts.store.logical.marks < 500
+
+    async def test_a_value_that_lands_while_a_pass_is_under_way_stays_valid(
+        self, monkeypatch: pytest.MonkeyPatch, clock: ManualClock
+    ) -> None:
+        """The pass does not come by it, and ends by refusing all stamps from before it began:
+
+        1. a value is stamped by hand, and other invalidations start a pass;
+        2. the value is stored under that stamp, since nothing overtook it;
+        3. the pass ends, and the stamp is too old for anything that is stored now.
+        """
+        monkeypatch.setattr(memory, "SPARE_MARKS", 5)
+        monkeypatch.setattr(memory, "SETTLED_A_CALL", 1)
+        store = MemoryStore(clock)
+        for key in "abc":
+            await store.put(_entry(key, stamp=0), is_stamped=False)
+        stamp = await store.stamp()
+
+        for number in range(3):
+            await store.invalidate([f"other:{number}"])
+            await store.tidy(lambda: None)
+        assert await store.put(_entry("k", stamp=stamp), is_stamped=True)
+        for number in range(100):
+            await store.invalidate([f"more:{number}"])
+            await store.tidy(lambda: None)
+
+        assert store.logical.floor > stamp
+        assert (await store.look("k")).entry is not None
+
     def test_patterns_are_forgotten_too(
         self, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -346,7 +398,10 @@ class TestMarks:
         """Many random steps beside a model that forgets nothing: what the model says is gone, is
         gone; and what it says is there, is there."""
         monkeypatch.setattr(memory, "SPARE_MARKS", 3)
-        monkeypatch.setattr(memory, "SPARE_PLACES", 3)
+        # A pass takes several invalidations, with others in between.
+        monkeypatch.setattr(memory, "SETTLED_A_CALL", 1)
+        monkeypatch.setattr(eviction, "SPARE_PLACES", 3)
+        monkeypatch.setattr(expiry, "SPARE_PLACES", 3)
         chance = random.Random(seed)
         clock = ManualClock()
         commands = Cache(clock=clock).blocking
@@ -386,6 +441,8 @@ class TestMarks:
     def test_nor_for_loads_that_run_meanwhile(self, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
         """As above, with values that are made from stamps taken many steps before."""
         monkeypatch.setattr(memory, "SPARE_MARKS", 3)
+        # A pass takes several invalidations, with others in between.
+        monkeypatch.setattr(memory, "SETTLED_A_CALL", 1)
         chance = random.Random(seed)
         commands = Cache(clock=ManualClock()).blocking
         tags = [f"t{number}" for number in range(6)]
@@ -422,14 +479,7 @@ async def test_an_entry_never_gets_into_the_rows_of_another_store() -> None:
     3. the first makes its call, with those, and the former store's entry would stand in them.
     """
     former, later = MemoryStore(ManualClock()), MemoryStore(ManualClock())
-    entry = Entry(
-        "key",
-        "value",
-        instants=(0.0, 10.0, 10.0, 10.0, 10.0),
-        tags=(),
-        stamp=former.logical.reading,
-        counts=Counts("get"),
-    )
+    entry = _entry("key", stamp=former.logical.reading)
     await former.land(entry, lambda: False)
     rows = Rows(later)
 
@@ -439,3 +489,8 @@ async def test_an_entry_never_gets_into_the_rows_of_another_store() -> None:
     mine = Rows(former)
     former.bind(entry, mine, 1)
     assert mine.get(1) is entry
+
+
+def _entry(key: str, *, stamp: int) -> Entry[int]:
+    instants = (0.0, 10.0, 10.0, 10.0, 10.0)
+    return Entry(key, 1, instants=instants, tags=(), stamp=stamp, counts=Counts("get"))

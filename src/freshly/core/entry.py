@@ -1,4 +1,11 @@
-"""What the cache keeps: a value, the five instants of its life, its tags and its stamp."""
+"""What the cache keeps: a value, the five instants of its life, its tags and its stamp.
+
+Entries are many, so they are small. Nearly all have one end: they turn stale, expire and die at the
+instant at which a read next has to think, and that is the one number they keep for all of it. Their
+birth and the time their load took share an object: a complex number has room for two. An entry with
+a soft or early ttl, or a grace, keeps a tuple of all. What only few entries need belongs into a
+subclass, not into a slot here: tests/stores/test_size.py weighs them.
+"""
 
 from __future__ import annotations
 
@@ -29,20 +36,14 @@ class Entry(Generic[T]):
     """
 
     __slots__ = (
-        "__weakref__",  # pyright: ignore[reportUninitializedInstanceVariable]
-        "born",
+        "_life",
         "counts",
-        "dead_at",
-        "early_at",
-        "expires_at",
         "key",
-        "load_seconds",
         "next_at",
         "noted",
         "row",
         "rows",
         "seen",
-        "stale_at",
         "stamp",
         "tags",
         "uses",
@@ -60,28 +61,62 @@ class Entry(Generic[T]):
         counts: Counts,
         load_seconds: float = 0.0,
     ) -> None:
+        born, early_at, stale_at, expires_at, dead_at = instants
         self.key = key
         self.value = value
-        self.born, self.early_at, self.stale_at, self.expires_at, self.dead_at = instants
+        self._life: complex | tuple[float, float, float, float, float, float] = (
+            complex(born, load_seconds)
+            if early_at == dead_at
+            else (born, early_at, stale_at, expires_at, dead_at, load_seconds)
+        )
+        self.next_at = early_at
         self.tags = tags
-        self.stamp = stamp
-        self.load_seconds = load_seconds
+        self.stamp = self.seen = stamp
         self.counts = counts
-        self.next_at = self.early_at
-        self.seen = stamp
         self.uses = 0
-        self.noted = 0
+        self.noted: int | None = None
         self.rows: Rows | None = None
         self.row: Hashable = None
 
+    @property
+    def born(self) -> float:
+        life = self._life
+        return life[0] if isinstance(life, tuple) else life.real
+
+    @property
+    def early_at(self) -> float:
+        life = self._life
+        return life[1] if isinstance(life, tuple) else self.next_at
+
+    @property
+    def stale_at(self) -> float:
+        life = self._life
+        return life[2] if isinstance(life, tuple) else self.next_at
+
+    @property
+    def expires_at(self) -> float:
+        life = self._life
+        return life[3] if isinstance(life, tuple) else self.next_at
+
+    @property
+    def dead_at(self) -> float:
+        life = self._life
+        return life[4] if isinstance(life, tuple) else self.next_at
+
+    @property
+    def load_seconds(self) -> float:
+        life = self._life
+        return life[5] if isinstance(life, tuple) else life.imag
+
     def mark_stale(self) -> None:
         """Make the entry stale from its birth on; its later instants stay."""
-        self.early_at = self.stale_at = min(self.stale_at, self.born)
+        at = min(self.stale_at, self.born)
+        self._life = (self.born, at, at, self.expires_at, self.dead_at, self.load_seconds)
+        # After the tuple: until there is one, this is the end of the entry.
         self.next_at = NEVER
 
     def retire(self) -> None:
         """Take the entry off the hit path: it has left the store."""
-        self.next_at = NEVER
         if self.rows is not None:
             self.rows.forget(self)
 

@@ -1,60 +1,80 @@
 """Which entries are dead by now, found without looking at those that live.
 
-Entries stand in buckets by the second in which they die, and a heap knows the next bucket. Work
-is in proportion to what dies, and is handed out in slices.
+Keys stand in buckets by the second in which their entry dies, and a heap knows the next bucket. Work
+is in proportion to what dies, and is handed out in slices. A key whose entry was replaced or has
+left keeps its old place until that second: whoever takes it out asks the entry itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any
-from weakref import ref
 
 from ..core.entry import Entry
 
+#: So many places of keys that have left may stand here beside twice the living.
+SPARE_PLACES = 1_000
+
+Find = Callable[[str], Entry[Any] | None]
+
 
 class Expiry:
-    """The entries of a store by their end. It does not keep them alive."""
+    """The keys of a store by the end of their entries; ``find`` gives the living entry of a key."""
 
-    def __init__(self) -> None:
-        self._buckets: dict[int, list[ref[Entry[Any]]]] = {}
+    def __init__(self, find: Find) -> None:
+        self._find = find
+        self._buckets: dict[int, list[str]] = {}
         self._seconds: list[int] = []
-        self._size = 0
+        self._places = 0
 
     def add(self, entry: Entry[Any]) -> None:
-        # The bucket of a second is due when the second is over.
-        second = int(entry.dead_at) + 1
+        second = _second(entry)
         bucket = self._buckets.get(second)
         if bucket is None:
-            self._buckets[second] = [ref(entry)]
+            self._buckets[second] = [entry.key]
             heappush(self._seconds, second)
         else:
-            bucket.append(ref(entry))
-        self._size += 1
+            bucket.append(entry.key)
+        self._places += 1
 
-    def due(self, now: float, limit: int) -> Iterator[Entry[Any]]:
-        """Take up to ``limit`` places out whose second is over at ``now``; yield who is still there."""
-        while limit and self._seconds and self._seconds[0] <= now:
+    @property
+    def next_due(self) -> float | None:
+        """The instant at which the next bucket is due, or ``None`` if there is none."""
+        seconds = self._seconds
+        return seconds[0] if seconds else None
+
+    def due(self, now: float, limit: int) -> tuple[int, list[Entry[Any]]]:
+        """Take up to ``limit`` places out whose second is over at ``now``; return how many there
+        were, and who is dead."""
+        places, dead = 0, dict[str, Entry[Any]]()
+        while places < limit and self._seconds and self._seconds[0] <= now:
             bucket = self._buckets[self._seconds[0]]
-            while bucket and limit:
-                limit -= 1
-                self._size -= 1
-                entry = bucket.pop()()
-                if entry is not None:
-                    yield entry
+            keys = bucket[places - limit :]
+            del bucket[places - limit :]
             if not bucket:
                 del self._buckets[heappop(self._seconds)]
+            places += len(keys)
+            self._places -= len(keys)
+            for key in keys:
+                entry = self._find(key)
+                if entry is not None and entry.dead_at <= now:
+                    # By key: one that was replaced has several places.
+                    dead[key] = entry
+        return places, list(dead.values())
 
-    def sweep(self, is_living: Callable[[Entry[Any]], bool]) -> None:
-        """Forget the places of entries that have left the store by another way."""
-        old = self._buckets
-        self._buckets, self._seconds, self._size = {}, [], 0
-        for bucket in old.values():
-            for place in bucket:
-                entry = place()
-                if entry is not None and is_living(entry):
+    def tidy(self, size: int) -> None:
+        """Forget the places of entries that have left, if they outnumber the ``size`` living."""
+        if self._places <= 2 * size + SPARE_PLACES:
+            return
+        old, self._buckets, self._seconds, self._places = self._buckets, {}, [], 0
+        for second, bucket in old.items():
+            for key in dict.fromkeys(bucket):
+                entry = self._find(key)
+                if entry is not None and _second(entry) == second:
                     self.add(entry)
 
-    def __len__(self) -> int:
-        return self._size
+
+def _second(entry: Entry[Any]) -> int:
+    # The bucket of a second is due when the second is over.
+    return int(entry.dead_at) + 1

@@ -19,8 +19,11 @@ from ..core.ports import Clock, Look
 from ..core.rows import Rows
 from ..core.shape import ANY, Shape
 from ..core.stamp import LogicalClock
-from .eviction import SecondChance
+from .eviction import Eviction
 from .expiry import Expiry
+from .settling import Settling
+from .sharing import SharedTags
+from .weight import Weigh, Weights, weight_of
 
 DEFAULT_MAX_ENTRIES = 100_000
 DEFAULT_MAX_TTL = 30 * 86_400.0
@@ -31,17 +34,22 @@ DEFAULT_MAX_HOLD = 60.0
 # How many dead entries one write may clear away: a slice of some microseconds. Each write adds
 # one entry at most, so the dead are always cleared faster than they can come.
 DEAD_A_WRITE = 16
-# Marks of invalidations may be twice as many as the entries, and this many more, before a pass
-# over the entries makes them superfluous: the pass costs each invalidation O(1).
+# Marks of invalidations may be an eighth of the entries, and this many more, before a pass over the
+# entries makes them superfluous. The pass goes by some entries with each invalidation: so each costs
+# the same, and the pass is over before the marks are half as many again.
 SPARE_MARKS = 10_000
-# The same for queue places of entries that have left.
-SPARE_PLACES = 1_000
+ENTRIES_A_MARK = 8
+SETTLED_A_CALL = 2 * ENTRIES_A_MARK
 
 
 class MemoryStore:
     """Entries of one process, at most ``max_entries``; safe for threads and event loops.
 
+    With ``max_bytes`` their weights are added up too, see weight.py; ``weigh`` weighs a value.
     A hit takes no lock. Every write holds one for a few dict operations and never waits.
+
+    Dead entries are cleared away by writes, some with each, and by whoever calls ``sweep``: ``wake``
+    is called after each write, so that somebody may see when the next one is due.
     """
 
     keeps_entries = True
@@ -54,6 +62,8 @@ class MemoryStore:
         max_entries: int = DEFAULT_MAX_ENTRIES,
         max_ttl: float = DEFAULT_MAX_TTL,
         max_hold: float = DEFAULT_MAX_HOLD,
+        max_bytes: int | None = None,
+        weigh: Weigh = weight_of,
     ) -> None:
         self.clock = clock
         self.max_ttl = max_ttl
@@ -62,14 +72,24 @@ class MemoryStore:
         self.logical = LogicalClock()
         self.evictions = 0
         self.invalidations = 0
+        self.wake: Callable[[], None] = _nobody
         # Reentrant: the garbage collector may run a caller's __del__ in here, which may write.
         self._lock = RLock()
-        self._entries: dict[str, Entry[Any]] = {}
-        self._eviction = SecondChance()
-        self._expiry = Expiry()
         self._holds = Holds()
+        self._weigh = weigh
+        self.max_bytes = max_bytes
         self._rows: WeakSet[Rows] = WeakSet()
+        self._start()
+
+    def _start(self) -> None:
+        """Have no entries."""
+        self._entries: dict[str, Entry[Any]] = {}
+        self._eviction = Eviction(self._entries.get, self.max_entries)
+        self._expiry = Expiry(self._entries.get)
+        self._tags = SharedTags()
+        self._weights = None if self.max_bytes is None else Weights(self.max_bytes, self._weigh)
         self._marks_allowed = SPARE_MARKS
+        self._settling: Settling | None = None
 
     # -- reading -----------------------------------------------------------------------------
 
@@ -100,7 +120,7 @@ class MemoryStore:
             if not logical.settle(entry) or now >= entry.dead_at:
                 self._drop(entry)
                 entry = None
-            elif not set(tags).issubset(entry.tags):
+            elif tags != entry.tags and not set(tags).issubset(entry.tags):
                 entry = None
         return Look(entry, stamp, now, logical.overtaken, self._holds.at(now))
 
@@ -122,13 +142,16 @@ class MemoryStore:
     # -- writing -----------------------------------------------------------------------------
 
     async def land(self, entry: Entry[Any], unless: Callable[[], bool], shape: Shape = ANY) -> bool:
+        weight = self._weight(entry)
         with self._lock:
             if unless() or self.logical.overtaken(entry.stamp, entry.tags, entry.key):
                 return False
-            self._add(entry)
-            return True
+            self._add(entry, weight)
+        self.wake()
+        return True
 
     async def put(self, entry: Entry[Any], *, is_stamped: bool, shape: Shape = ANY) -> bool:
+        weight = self._weight(entry)
         with self._lock:
             if is_stamped and self.logical.overtaken(entry.stamp, entry.tags, entry.key):
                 return False
@@ -139,8 +162,9 @@ class MemoryStore:
                     self._drop(self._entries.get(entry.key))
                     return False
                 entry.stamp = entry.seen = reading
-            self._add(entry)
-            return True
+            self._add(entry, weight)
+        self.wake()
+        return True
 
     async def land_many(
         self, landings: Sequence[tuple[Entry[Any], Callable[[], bool]]], shape: Shape = ANY
@@ -160,17 +184,57 @@ class MemoryStore:
                 rows.bind(row, entry)
                 self._rows.add(rows)
 
-    def _add(self, entry: Entry[Any]) -> None:
-        former = self._entries.get(entry.key)
-        if former is not None:
-            self._remove(former)
-        self._clear_away_dead()
-        while len(self._entries) >= self.max_entries and self._evict():
+    def _weight(self, entry: Entry[Any]) -> int:
+        weights = self._weights
+        return 0 if weights is None else weights.of(entry)
+
+    def _add(self, entry: Entry[Any], weight: int = 0) -> None:
+        self._bury(DEAD_A_WRITE)
+        if self._weights is not None and weight > self._weights.limit:
+            # It alone is more than all may weigh together: it is in and out again.
+            self._drop(self._entries.get(entry.key))
+            self.evictions += 1
+            return
+        while not self._has_room(entry.key, weight) and self._evict():
             pass
+        # A pass over the entries that is under way does not come by this one.
+        self.logical.settle(entry)
+        entry.tags = self._tags.one_for(entry.tags)
+        former = self._entries.get(entry.key)
         self._entries[entry.key] = entry
-        self._eviction.add(entry)
+        if self._weights is not None:
+            self._weights.put(entry.key, weight)
         self._expiry.add(entry)
-        self._sweep_places()
+        if former is None:
+            self._eviction.add(entry)
+        else:
+            self._eviction.replace(former, entry)
+            _retire(former)
+        self._expiry.tidy(len(self._entries))
+
+    def _has_room(self, key: str, weight: int) -> bool:
+        count = len(self._entries) + (key not in self._entries)
+        return count <= self.max_entries and (
+            self._weights is None or self._weights.have_room(key, weight)
+        )
+
+    # -- expiring ----------------------------------------------------------------------------
+
+    def sweep(self, limit: int) -> bool:
+        """Clear up to ``limit`` dead entries away; return whether there may be more."""
+        with self._lock:
+            return self._bury(limit) == limit
+
+    @property
+    def next_due(self) -> float | None:
+        """The instant from which ``sweep`` will find dead entries, or ``None`` if none will die."""
+        return self._expiry.next_due
+
+    def _bury(self, limit: int) -> int:
+        taken, dead = self._expiry.due(self.clock.now(), limit)
+        for entry in dead:
+            self._remove(entry)
+        return taken
 
     # -- invalidating ------------------------------------------------------------------------
 
@@ -206,9 +270,7 @@ class MemoryStore:
             reading = self.logical.advance(everything=True)
             for entry in self._entries.values():
                 entry.counts.retired_hits += entry.uses
-            self._entries = {}
-            self._marks_allowed = SPARE_MARKS
-            self._eviction, self._expiry = SecondChance(), Expiry()
+            self._start()
             for rows in list(self._rows):
                 rows.clear()
             return reading
@@ -235,16 +297,17 @@ class MemoryStore:
         if self.logical.marks <= self._marks_allowed:
             return
         with self._lock:
-            stamp = oldest()
-            until = self.logical.reading if stamp is None else stamp
-            for entry in list(self._entries.values()):
-                if not self.logical.settle(entry):
-                    self._remove(entry)
-            self.logical.prune(until)
-            # A load that does not end keeps every mark since it began: the next pass comes when
-            # there are twice as many as this one had to leave.
-            kept = max(len(self._entries), self.logical.marks)
-            self._marks_allowed = 2 * kept + SPARE_MARKS
+            if self._settling is None:
+                stamp = oldest()
+                until = self.logical.reading if stamp is None else stamp
+                self._settling = Settling(self._entries, until)
+            if self._settling.step(SETTLED_A_CALL, self._entries.get, self.logical, self._remove):
+                self.logical.prune(self._settling.until)
+                self._settling = None
+                # A load that does not end keeps every mark since it began: the next pass comes
+                # when there are twice as many as this one had to leave.
+                spare = max(len(self._entries) // ENTRIES_A_MARK, 2 * self.logical.marks)
+                self._marks_allowed = spare + SPARE_MARKS
 
     async def ping(self) -> None:
         return
@@ -268,25 +331,24 @@ class MemoryStore:
 
     def _remove(self, entry: Entry[Any]) -> None:
         del self._entries[entry.key]
-        entry.retire()
-        entry.counts.retired_hits += entry.uses
+        self._eviction.remove(entry)
+        if self._weights is not None:
+            self._weights.remove(entry.key)
+        _retire(entry)
 
     def _evict(self) -> bool:
-        victim = self._eviction.victim(self._is_living)
+        victim = self._eviction.victim()
         if victim is None:
             return False
         self._remove(victim)
         self.evictions += 1
         return True
 
-    def _clear_away_dead(self) -> None:
-        for entry in self._expiry.due(self.clock.now(), DEAD_A_WRITE):
-            if self._is_living(entry):
-                self._remove(entry)
 
-    def _sweep_places(self) -> None:
-        bound = 2 * len(self._entries) + SPARE_PLACES
-        if len(self._eviction) > bound:
-            self._eviction.sweep(self._is_living)
-        if len(self._expiry) > bound:
-            self._expiry.sweep(self._is_living)
+def _nobody() -> None:
+    """Whoever would be woken is not there: writes clear the dead away."""
+
+
+def _retire(entry: Entry[Any]) -> None:
+    entry.retire()
+    entry.counts.retired_hits += entry.uses

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit
@@ -10,11 +11,15 @@ from ..core.duration import seconds
 from ..core.ports import Clock, Store
 from ..errors import ConfigurationError, did_you_mean
 from .memory import DEFAULT_MAX_ENTRIES, DEFAULT_MAX_HOLD, DEFAULT_MAX_TTL, MemoryStore
+from .weight import weight_of
 
 Options = Mapping[str, Any]
 
 SCHEMES = ("mem",)
-MEMORY_OPTIONS = ("max_entries", "max_hold", "max_ttl", "namespace")
+MEMORY_OPTIONS = ("max_entries", "max_bytes", "weigh", "max_hold", "max_ttl", "namespace")
+
+_SIZE = re.compile(r"([0-9]+) ?([kMG]i?)?B?")
+_UNITS = {"k": 1000, "M": 1000**2, "G": 1000**3, "ki": 1024, "Mi": 1024**2, "Gi": 1024**3}
 
 
 def open_store(url: object, options: Options, clock: Clock) -> Store:
@@ -67,9 +72,16 @@ def _memory(options: dict[str, Any], clock: Clock) -> MemoryStore:
             )
     # One process, one dict for each cache: a namespace keeps nothing apart here that is not apart.
     _take(options, "namespace", "freshly", _name)
+    if "weigh" in options and "max_bytes" not in options:
+        raise ConfigurationError(
+            f"weigh={options['weigh']!r} weighs values for max_bytes=, which is not given: give it "
+            f"a bound such as max_bytes='64MB', or leave weigh= out"
+        )
     return MemoryStore(
         clock,
         max_entries=_take(options, "max_entries", DEFAULT_MAX_ENTRIES, count),
+        max_bytes=_take(options, "max_bytes", None, _bytes),
+        weigh=_take(options, "weigh", weight_of, _function),
         max_ttl=_take(options, "max_ttl", DEFAULT_MAX_TTL, seconds),
         max_hold=_take(options, "max_hold", DEFAULT_MAX_HOLD, seconds),
     )
@@ -85,6 +97,24 @@ def count(value: object, option: str) -> int:
     if not is_number or not text.isdecimal() or int(text) < 1:
         raise ConfigurationError(f"{option}={value!r} is no count: give a whole number from 1")
     return int(text)
+
+
+def _bytes(value: object, option: str) -> int:
+    found = _SIZE.fullmatch(str(value)) if isinstance(value, int | str) else None
+    if found is None or isinstance(value, bool) or not int(found[1]):
+        raise ConfigurationError(
+            f"{option}={value!r} is no number of bytes: give a whole number from 1, or a text such as "
+            f"'64MB' or '1GiB'"
+        )
+    return int(found[1]) * _UNITS.get(found[2], 1)
+
+
+def _function(value: object, option: str) -> Callable[..., Any]:
+    if not callable(value):
+        raise ConfigurationError(
+            f"{option}={value!r} cannot be called: give a function of a value that returns its bytes"
+        )
+    return value
 
 
 def _name(value: object, option: str) -> str:
