@@ -119,6 +119,7 @@ class Cached:
             arguments,
             rows,
             row,
+            key.is_local,
         )
 
     def key(self, values: tuple[Any, ...]) -> str:
@@ -169,7 +170,10 @@ class Cached:
         rows = self._instances[number] = Rows(self._parts.store)
         IDENTITIES.on_death(receiver, partial(self._part, number))
         self._strangers += 1
-        if self._strangers == STRANGERS and not self._was_hit():
+        if self._parts.store.is_shared:
+            if self._strangers == 1:
+                self._warn_of_sharing(receiver)
+        elif self._strangers == STRANGERS and not self._was_hit():
             self._warn(receiver)
         return rows
 
@@ -187,11 +191,25 @@ class Cached:
         name, kind = self.recipe.counts.name, type(receiver).__qualname__
         warnings.warn(
             f"{name} was called on {STRANGERS} objects of {kind}, and no call found a cached value: "
-            f"a plain object has entries of its own, which nobody finds once it is gone. If equal "
-            f"objects may share, give {kind} a __cache_key__, or the decorator "
-            f"exclude=({self._receiver!r},), or a key= template without {{{self._receiver}}}",
+            f"a plain object has entries of its own, which nobody finds once it is gone. "
+            f"{self._ways_out(kind)}",
             FreshlyWarning,
             stacklevel=2,
+        )
+
+    def _warn_of_sharing(self, receiver: object) -> None:
+        name, kind = self.recipe.counts.name, type(receiver).__qualname__
+        warnings.warn(
+            f"{name} was called on an object of {kind}: a plain object means nothing to other "
+            f"processes, so its entries stay in this one and are not shared. {self._ways_out(kind)}",
+            FreshlyWarning,
+            stacklevel=2,
+        )
+
+    def _ways_out(self, kind: str) -> str:
+        return (
+            f"If equal objects may share, give {kind} a __cache_key__, or the decorator "
+            f"exclude=({self._receiver!r},), or a key= template without {{{self._receiver}}}"
         )
 
 
@@ -234,7 +252,7 @@ class AsyncVerbs(Verbs):
         call = self._cached.call(self._cached.bind(args, kwargs))
         if self._cached.is_bypassed:
             return None
-        return await self._cached.parts.awaited.engine.peek(call.key, call.tags, call.recipe.shape)
+        return await self._cached.parts.awaited.engine.peek(call.key, call.tags, call.shape)
 
     async def refresh(self, /, *args: Any, **kwargs: Any) -> Any:
         values = self._cached.bind(args, kwargs)
@@ -251,7 +269,7 @@ class BlockingVerbs(Verbs):
         call = self._cached.call(self._cached.bind(args, kwargs))
         if self._cached.is_bypassed:
             return None
-        return finish(self._cached.parts.stepped.engine.peek(call.key, call.tags, call.recipe.shape))
+        return finish(self._cached.parts.stepped.engine.peek(call.key, call.tags, call.shape))
 
     def refresh(self, /, *args: Any, **kwargs: Any) -> Any:
         values = self._cached.bind(args, kwargs)

@@ -20,7 +20,9 @@ from .errors import ConfigurationError
 from .observe.log import Log
 from .options import by_hand
 from .parts import Instrument, Parts
+from .runtime.threads import finish
 from .stores.url import count, open_store
+from .stores.world import World
 
 # Refreshes behind the callers' backs, of one cache and one colour, unless ``setup`` says otherwise.
 # More would be a second load on the source beside the one that people wait for; past it a value
@@ -87,7 +89,7 @@ class Home:
     def _open(self, url: str, options: Mapping[str, Any]) -> Parts:
         options = dict(options)
         max_refreshes = count(options.pop("max_refreshes", DEFAULT_MAX_REFRESHES), "max_refreshes")
-        store = open_store(url, options, self.clock)
+        store = open_store(url, options, World(self.clock, self._dice, self.emit, finish))
         self._is_killed = os.environ.get(KILL_SWITCH, "").lower() in ("1", "true", "yes", "on")
         self._max_refreshes = max_refreshes
         return self._parts_of(self._around(store))

@@ -249,11 +249,11 @@ class LandsUnasked(MemoryStore):
 
 
 def stamps_after_the_load(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("freshly.home.open_store", lambda *_: StampsAfterTheLoad(_[-1]))
+    monkeypatch.setattr("freshly.home.open_store", lambda *_: StampsAfterTheLoad(_[-1].clock))
 
 
 def lands_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("freshly.home.open_store", lambda *_: LandsUnasked(_[-1]))
+    monkeypatch.setattr("freshly.home.open_store", lambda *_: LandsUnasked(_[-1].clock))
 
 
 def joins_unasked(monkeypatch: pytest.MonkeyPatch) -> None:

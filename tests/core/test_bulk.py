@@ -1234,7 +1234,7 @@ class StampsAfterTheLoad(MemoryStore):
 async def test_the_story_of_an_invalidation_fails_with_stamps_from_after_the_load(
     source: Source, step: Stepper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("freshly.home.open_store", lambda *_: StampsAfterTheLoad(_[-1]))
+    monkeypatch.setattr("freshly.home.open_store", lambda *_: StampsAfterTheLoad(_[-1].clock))
     cache = Cache()
     reader = step.start(Reader(cache, source).many("ab"))
     await step.reached("loading")

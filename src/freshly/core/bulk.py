@@ -77,7 +77,7 @@ class BulkEngine(Convoy):
         return wanted
 
     async def _look_many(self, calls: Sequence[Call]) -> list[Look]:
-        return await self._look_at([(c.key, c.tags) for c in calls], calls[0].recipe.shape)
+        return await self._look_at([(c.key, c.tags) for c in calls], calls[0].shape)
 
     async def _look_at(self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape) -> list[Look]:
         try:
@@ -109,7 +109,7 @@ class BulkEngine(Convoy):
 
         Each is stored, or deleted, as ``put`` would.
         """
-        shape, unkept, entries = calls[0].recipe.shape, [], []
+        shape, unkept, entries = calls[0].shape, [], []
         for call, value, look in zip(calls, values, await self._look_many(calls), strict=True):
             if look.stamp is None:
                 continue

@@ -148,7 +148,7 @@ class CarrierPilot(Pilot):
             return frozenset()
         landings = [(entry, _superseded(rider.flight, carrier)) for rider, entry in made]
         try:
-            answers = await self._store.land_many(landings, made[0][0].call.recipe.shape)
+            answers = await self._store.land_many(landings, made[0][0].call.shape)
         except StoreError as error:
             keys = naming([rider.call.key for rider, _ in made])
             self._emit(StoreFailed, "land_many", keys, error)

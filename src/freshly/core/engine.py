@@ -29,7 +29,7 @@ from .pauses import Pauses
 from .pilot import Pilot
 from .ports import Look, Reading, Runtime, Store
 from .recipe import Call, Recipe
-from .shape import ANY, Shape
+from .shape import ANY, UNREAD, Shape
 from .token import Stamp
 from .verdict import Verdict, is_served_to_a_command, judge
 
@@ -70,7 +70,7 @@ class Engine:
         """Return the value of ``call``: cached if it may be served, loaded otherwise."""
         ticket, patience = self._flights.ticket(), self._patience(call)
         while True:
-            look = await self._look(call.key, call.tags, call.recipe.shape)
+            look = await self._look(call.key, call.tags, call.shape)
             entry, paused = look.entry, self._pauses.is_on(call.key, look.now)
             match judge(entry, look.now, paused=paused, late=patience.is_late):
                 case Verdict.SERVE if entry is not None:
@@ -93,14 +93,14 @@ class Engine:
         """
         ticket, patience = self._flights.ticket(), self._patience(call)
         while True:
-            look = await self._look(call.key, call.tags, call.recipe.shape)
+            look = await self._look(call.key, call.tags, call.shape)
             answer = await self._ride(call, look, ticket, patience, newer_only=True)
             if answer is not AGAIN:
                 return answer
 
     async def find(self, key: str, tags: Iterable[str] = ()) -> Entry[Any] | None:
         """Return the entry that a command would be served, without loading."""
-        look = await self._look(key, tags)
+        look = await self._look(key, tags, UNREAD)
         return look.entry if is_served_to_a_command(look.entry, look.now) else None
 
     async def peek(self, key: str, tags: Iterable[str], shape: Shape = ANY) -> Entry[Any] | None:
@@ -135,7 +135,7 @@ class Engine:
         With a ``stamp`` it is stored unless it was overtaken since. While a hold is on, or if one
         was when the stamp was taken, it is not stored, and what was there is deleted.
         """
-        look = await self._look(key, tags)
+        look = await self._look(key, tags, UNREAD)
         if look.stamp is None:
             return False
         taken = look.stamp if stamp is None else stamp.reading
@@ -181,7 +181,7 @@ class Engine:
 
     async def _stand_in(self, flight: Flight, call: Call, *, is_pilot: bool) -> Any:
         """Answer a failed load with the expired value, unless it was invalidated meanwhile."""
-        look = await self._look(call.key, call.tags, call.recipe.shape)
+        look = await self._look(call.key, call.tags, call.shape)
         if look.entry is None or judge(look.entry, look.now) is Verdict.LOAD:
             flight.raise_error()
         assert look.entry is not None
@@ -220,7 +220,7 @@ class Engine:
 
     async def _take_turn(self, flight: Flight, call: Call) -> None:
         """Refresh the value of ``call`` if that is still to be done: time has passed."""
-        look = await self._look(call.key, call.tags, call.recipe.shape)
+        look = await self._look(call.key, call.tags, call.shape)
         verdict = judge(look.entry, look.now, paused=self._pauses.is_on(call.key, look.now))
         may_join = self._joiner(call, look, self._flights.ticket())
         if (

@@ -112,7 +112,7 @@ class Pilot:
 
     async def _store_landed(self, flight: Flight, call: Call, entry: Entry[Any]) -> bool:
         try:
-            stored = await self._store.land(entry, lambda: flight.is_superseded, call.recipe.shape)
+            stored = await self._store.land(entry, lambda: flight.is_superseded, call.shape)
         except StoreError as error:
             self._emit(StoreFailed, "land", call.key, error)
             return False

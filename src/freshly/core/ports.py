@@ -68,8 +68,12 @@ class Store(Protocol):
     max_hold: float
     keeps_entries: bool
     is_shared: bool
-    evictions: int
-    invalidations: int
+
+    @property
+    def evictions(self) -> int: ...
+
+    @property
+    def invalidations(self) -> int: ...
 
     @property
     def blocking(self) -> Store: ...
@@ -241,6 +245,16 @@ class AlarmClock(Clock, Protocol):
 
         If it is there already, ``ring`` is called at once.
         """
+        ...
+
+
+@runtime_checkable
+class ShiftedClock(Clock, Protocol):
+    """A clock that is moved by hand. What is on the clock of a server moves with it."""
+
+    @property
+    def shift(self) -> float:
+        """By how many seconds it was moved so far."""
         ...
 
 

@@ -10,7 +10,7 @@ from .counts import Counts
 from .lifetime import Lifetime
 from .patience import Timeouts
 from .rows import Rows
-from .shape import ANY, Shape
+from .shape import ANY, LOCAL, Shape
 
 Arguments = Mapping[str, Any]
 
@@ -40,7 +40,8 @@ class Call:
     """One call of a cached function: its key, its tags, and how to load its value.
 
     ``tags`` are those known before the load. ``rows`` and ``row`` say where the hit path would
-    look for it; ``rows`` is ``None`` if it cannot.
+    look for it; ``rows`` is ``None`` if it cannot. ``is_local`` says that the key means
+    something in this process only.
     """
 
     key: str
@@ -50,3 +51,9 @@ class Call:
     arguments: Arguments = field(default_factory=dict)
     rows: Rows | None = None
     row: Hashable = None
+    is_local: bool = False
+
+    @property
+    def shape(self) -> Shape:
+        """What a store outside of the process has to know of the value."""
+        return LOCAL if self.is_local else self.recipe.shape

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
@@ -12,17 +12,38 @@ from ..core.ports import Clock, Store
 from ..errors import ConfigurationError, did_you_mean
 from .memory import DEFAULT_MAX_ENTRIES, DEFAULT_MAX_HOLD, DEFAULT_MAX_TTL, MemoryStore
 from .weight import weight_of
+from .world import World
 
 Options = Mapping[str, Any]
 
-SCHEMES = ("mem",)
 MEMORY_OPTIONS = ("max_entries", "max_bytes", "weigh", "max_hold", "max_ttl", "namespace")
+NETWORK_OPTIONS = (
+    "client",
+    "max_hold",
+    "max_ttl",
+    "namespace",
+    "on_encode_error",
+    "pool_size",
+    "timeout",
+)
+REDIS_SCHEMES = ("redis", "rediss", "valkey", "valkeys", "unix")
+SCHEMES = ("mem", *REDIS_SCHEMES)
+
+# Where transactions may hold tags, a bucket that was lost and made anew stores nothing for that long:
+# a hold may have been lost with it. Who uses no holds does not pay for them.
+NO_HOLDS = 0.0
+DEFAULT_NAMESPACE = "freshly"
+# Seconds that an answer may take, the wait for a connection included. A read that waits longer would
+# often be quicker past the cache.
+DEFAULT_TIMEOUT = 0.5
+# Connections for each colour, and for each event loop. Reads wait in turn when all are in use.
+DEFAULT_POOL_SIZE = 10
 
 _SIZE = re.compile(r"([0-9]+) ?([kMG]i?)?B?")
 _UNITS = {"k": 1000, "M": 1000**2, "G": 1000**3, "ki": 1024, "Mi": 1024**2, "Gi": 1024**3}
 
 
-def open_store(url: object, options: Options, clock: Clock) -> Store:
+def open_store(url: object, options: Options, world: World) -> Store:
     """Return the store that ``url`` names. Options may stand in its query or beside it.
 
     Nothing is connected or read here.
@@ -31,7 +52,7 @@ def open_store(url: object, options: Options, clock: Clock) -> Store:
         raise ConfigurationError(
             f"url={url!r} is no URL of a store: write 'mem://', or 'mem://?max_entries=10000'"
         )
-    parts = urlsplit(url)
+    given, parts = url, urlsplit(url)
     url = _without_password(url, parts)
     if parts.scheme not in SCHEMES:
         raise ConfigurationError(
@@ -39,11 +60,14 @@ def open_store(url: object, options: Options, clock: Clock) -> Store:
             f"{did_you_mean(parts.scheme, SCHEMES)}; there is "
             f"{', '.join(f'{scheme}://' for scheme in SCHEMES)}"
         )
+    together = _together(url, parts.query, options)
+    if parts.scheme in REDIS_SCHEMES:
+        return _redis(given, together, world)
     if parts.netloc or parts.path.strip("/"):
         raise ConfigurationError(
             f"url={url!r} names a place, and memory has none: write 'mem://' and options after '?'"
         )
-    return _memory(_together(url, parts.query, options), clock)
+    return _memory(together, world.clock)
 
 
 def _without_password(url: str, parts: SplitResult) -> str:
@@ -64,12 +88,7 @@ def _together(url: str, query: str, options: Options) -> dict[str, Any]:
 
 
 def _memory(options: dict[str, Any], clock: Clock) -> MemoryStore:
-    for name, value in options.items():
-        if name not in MEMORY_OPTIONS:
-            raise ConfigurationError(
-                f"{name}={value!r}: mem:// has no such option{did_you_mean(name, MEMORY_OPTIONS)}; "
-                f"it has {', '.join(MEMORY_OPTIONS)}"
-            )
+    _check_names("mem://", options, MEMORY_OPTIONS)
     # One process, one dict for each cache: a namespace keeps nothing apart here that is not apart.
     _take(options, "namespace", "freshly", _name)
     if "weigh" in options and "max_bytes" not in options:
@@ -85,6 +104,39 @@ def _memory(options: dict[str, Any], clock: Clock) -> MemoryStore:
         max_ttl=_take(options, "max_ttl", DEFAULT_MAX_TTL, seconds),
         max_hold=_take(options, "max_hold", DEFAULT_MAX_HOLD, seconds),
     )
+
+
+def _redis(url: str, options: dict[str, Any], world: World) -> Store:
+    scheme = url.partition("://")[0]
+    try:
+        from .redis.address import CONNECTION_OPTIONS
+        from .redis.opening import WIRE_OPTIONS, open_redis
+    except ModuleNotFoundError as missing:
+        raise ConfigurationError(
+            f"{scheme}:// needs the {missing.name} package: pip install freshly[redis]"
+        ) from None
+    known = sorted((*NETWORK_OPTIONS, *CONNECTION_OPTIONS, *WIRE_OPTIONS))
+    _check_names(f"{scheme}://", options, known)
+    return open_redis(
+        url,
+        options,
+        namespace=_take(options, "namespace", DEFAULT_NAMESPACE, _name),
+        max_hold=_take(options, "max_hold", NO_HOLDS, seconds),
+        max_ttl=_take(options, "max_ttl", DEFAULT_MAX_TTL, seconds),
+        timeout=_take(options, "timeout", DEFAULT_TIMEOUT, seconds),
+        pool_size=_take(options, "pool_size", DEFAULT_POOL_SIZE, count),
+        world=world,
+    )
+
+
+def _check_names(scheme: str, options: Options, known: Sequence[str]) -> None:
+    for name, value in options.items():
+        if name not in known:
+            shown = "..." if "key" in name or "password" in name else repr(value)
+            raise ConfigurationError(
+                f"{name}={shown}: {scheme} has no such option{did_you_mean(name, known)}; "
+                f"it has {', '.join(known)}"
+            )
 
 
 def _take(options: Options, name: str, default: Any, check: Callable[[Any, str], Any]) -> Any:

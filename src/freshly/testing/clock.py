@@ -23,7 +23,7 @@ class ManualClock:
     def __init__(self, start: float = 0.0, *, wall: datetime = A_DAY) -> None:
         if wall.tzinfo is None:
             raise ConfigurationError(f"wall={wall!r} has no time zone: give it a tzinfo")
-        self._now = self._goal = start
+        self._now = self._goal = self._start = start
         self._wall_at_zero = wall.timestamp() - start
         self._alarms: dict[int, tuple[float, Callable[[], None]]] = {}
         self._numbers = count()
@@ -31,6 +31,11 @@ class ManualClock:
 
     def now(self) -> float:
         return self._now
+
+    @property
+    def shift(self) -> float:
+        """By how many seconds it was moved so far: the time of a server moves with it."""
+        return self._now - self._start
 
     def wall(self) -> float:
         """Return seconds since the epoch."""

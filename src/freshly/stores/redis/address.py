@@ -1,0 +1,223 @@
+"""From a URL, or a client, to how connections are made; options that are wrong are told here."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import redis
+import redis.asyncio
+import redis.connection
+from redis.asyncio import connection as awaited_connection
+from redis.asyncio.retry import Retry as AwaitedRetry
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from ...errors import ConfigurationError
+
+#: Schemes, and whether TLS is spoken.
+SCHEMES: Mapping[str, bool] = {
+    "redis": False,
+    "rediss": True,
+    "valkey": False,
+    "valkeys": True,
+    "unix": False,
+}
+DEFAULT_PORT = 6379
+
+#: What a connection may be told; the rest of the options is the store's.
+CONNECTION_OPTIONS = (
+    "client_name",
+    "db",
+    "password",
+    "protocol",
+    "ssl_ca_certs",
+    "ssl_cert_reqs",
+    "ssl_certfile",
+    "ssl_check_hostname",
+    "ssl_keyfile",
+    "username",
+)
+_TLS_OPTIONS = tuple(name for name in CONNECTION_OPTIONS if name.startswith("ssl_"))
+
+
+# Their types change from version to version of the client; what is used of them does not.
+_blocking: Any = redis.connection
+_awaited: Any = awaited_connection
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server is, as it may stand in a message, and how each colour connects to it."""
+
+    server: str
+    dial: Callable[[], Any]
+    dial_awaited: Callable[[], Any]
+
+
+def address_of(url: str, options: Mapping[str, Any], timeout: float) -> Address:
+    """Return the address that ``url`` and the options of connections name."""
+    parts = urlsplit(url)
+    arguments: dict[str, Any] = {
+        "db": _database(parts, options),
+        "username": unquote(parts.username) if parts.username else options.get("username"),
+        "password": unquote(parts.password) if parts.password else options.get("password"),
+        "client_name": options.get("client_name"),
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout,
+    }
+    if "protocol" in options:
+        arguments["protocol"] = _protocol(options["protocol"])
+    if parts.scheme == "unix":
+        return _at_socket(parts, arguments, options)
+    try:
+        host, port = parts.hostname or "localhost", parts.port or DEFAULT_PORT
+    except ValueError:
+        raise ConfigurationError(
+            f"the URL of {parts.hostname!r} has no port behind the colon: write a number up to 65535"
+        ) from None
+    arguments |= {"host": host, "port": port}
+    server = f"{parts.scheme}://{host}:{port}"
+    if SCHEMES[parts.scheme]:
+        return _by_tls(server, arguments, options)
+    _refuse_tls(parts.scheme, options)
+    return Address(
+        server,
+        lambda: _blocking.Connection(**arguments),
+        lambda: _awaited.Connection(**arguments),
+    )
+
+
+def _at_socket(parts: SplitResult, arguments: dict[str, Any], options: Mapping[str, Any]) -> Address:
+    _refuse_tls(parts.scheme, options)
+    path = unquote(parts.path)
+    if not path or parts.hostname:
+        raise ConfigurationError(
+            "unix:// needs the path of a socket: write unix:///run/redis.sock; ?db=1 is a database"
+        )
+    arguments["path"] = path
+    return Address(
+        f"unix://{path}",
+        lambda: _blocking.UnixDomainSocketConnection(**arguments),
+        lambda: _awaited.UnixDomainSocketConnection(**arguments),
+    )
+
+
+def _by_tls(server: str, arguments: dict[str, Any], options: Mapping[str, Any]) -> Address:
+    arguments |= {name: options[name] for name in _TLS_OPTIONS if name in options}
+    arguments["ssl_check_hostname"] = _flag(
+        options.get("ssl_check_hostname", True), "ssl_check_hostname"
+    )
+    if "ssl_cert_reqs" in options:
+        arguments["ssl_cert_reqs"] = _cert_reqs(options["ssl_cert_reqs"])
+        if arguments["ssl_cert_reqs"] == "none":
+            arguments["ssl_check_hostname"] = False
+    return Address(
+        server,
+        lambda: _blocking.SSLConnection(**arguments),
+        lambda: _awaited.SSLConnection(**arguments),
+    )
+
+
+def _refuse_tls(scheme: str, options: Mapping[str, Any]) -> None:
+    for name in _TLS_OPTIONS:
+        if name in options:
+            raise ConfigurationError(
+                f"{name}={options[name]!r}: {scheme}:// speaks no TLS; write rediss:// or valkeys://"
+            )
+
+
+def _database(parts: SplitResult, options: Mapping[str, Any]) -> int:
+    said = parts.path.strip("/") if parts.scheme != "unix" else ""
+    if said and "db" in options:
+        raise ConfigurationError(
+            f"the database is given twice, as {said!r} in the URL and as db={options['db']!r}"
+        )
+    number = str(options.get("db", said or 0))
+    if not number.isdecimal():
+        raise ConfigurationError(f"db={number!r} is no database: give a whole number from 0")
+    return int(number)
+
+
+def _protocol(value: Any) -> int:
+    if str(value) not in ("2", "3"):
+        raise ConfigurationError(f"protocol={value!r}: there is 2 and 3 (RESP2 and RESP3)")
+    return int(value)
+
+
+def _flag(value: Any, option: str) -> bool:
+    known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    said = known.get(str(value).lower())
+    if said is None:
+        raise ConfigurationError(f"{option}={value!r} is neither yes nor no: write true or false")
+    return said
+
+
+def _cert_reqs(value: Any) -> str:
+    if isinstance(value, ssl.VerifyMode):
+        value = value.name.removeprefix("CERT_").lower()
+    if value not in ("required", "none"):
+        raise ConfigurationError(f"ssl_cert_reqs={value!r}: there is 'required' and 'none'")
+    return str(value)
+
+
+# -- an existing client -------------------------------------------------------------------------
+
+
+def address_of_client(client: Any, timeout: float) -> Address:
+    """Return the address that the pool of an existing client leads to.
+
+    The store makes connections of its own by the client's settings: it has to know which of them it
+    asks on, and the client's may be in the middle of something. The client itself stays as it is.
+    """
+    given = client if isinstance(client, tuple | list) else (client,)
+    sync = next((one for one in given if isinstance(one, redis.Redis)), None)
+    asyncio = next((one for one in given if isinstance(one, redis.asyncio.Redis)), None)
+    if len(given) != (sync is not None) + (asyncio is not None):
+        raise ConfigurationError(
+            f"client={client!r}: give a redis.asyncio.Redis for the awaited face, a redis.Redis for "
+            f"cache.blocking, or both in a tuple; clients of clusters are not supported yet"
+        )
+    one: Any = asyncio or sync
+    pool = one.connection_pool
+    return Address(
+        _name_of(pool.connection_kwargs),
+        _dialler(sync, timeout, "cache.blocking and plain functions", "redis.Redis"),
+        _dialler(asyncio, timeout, "the awaited face and async functions", "redis.asyncio.Redis"),
+    )
+
+
+def _dialler(client: Any, timeout: float, face: str, wanted: str) -> Callable[[], Any]:
+    if client is None:
+
+        def refuse() -> Any:
+            raise ConfigurationError(
+                f"client= has no {wanted}, which {face} need: give both clients in a tuple"
+            )
+
+        return refuse
+    pool = client.connection_pool
+    retry: Any = AwaitedRetry if isinstance(client, redis.asyncio.Redis) else Retry
+
+    def dial() -> Any:
+        arguments = {
+            **pool.connection_kwargs,
+            "decode_responses": False,
+            "retry": retry(NoBackoff(), 0),
+            "retry_on_error": [],
+            "retry_on_timeout": False,
+            "socket_timeout": timeout,
+            "socket_connect_timeout": timeout,
+        }
+        return pool.connection_class(**arguments)
+
+    return dial
+
+
+def _name_of(arguments: Mapping[str, Any]) -> str:
+    if "path" in arguments:
+        return f"unix://{arguments['path']}"
+    return f"redis://{arguments.get('host', 'localhost')}:{arguments.get('port', DEFAULT_PORT)}"

@@ -1,0 +1,145 @@
+"""From entries to the bytes under their names, and back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
+
+from ...core.counts import Counts
+from ...core.entry import Entry
+from ...core.shape import Shape
+from ...errors import EncodeError
+from ...wire.annotated import return_annotation
+from ...wire.codec import Codec, Undecodable, codec_for
+from ...wire.envelope import Wire
+from ...wire.frame import Frame, Mark
+from .layout import Layout
+from .reading import Moment, Position
+
+# The entries that this store hands out are nobody's for long; their hits are counted by the engine.
+_COUNTS = Counts("redis")
+
+
+class Codecs:
+    """Packs entries as the options of ``setup`` say, each value by the codec of its shape.
+
+    ``raises`` says whether a value that has no bytes is the caller's error.
+    """
+
+    def __init__(self, layout: Layout, wire: Wire, *, raises: bool) -> None:
+        self._layout = layout
+        self._wire = wire
+        self._raises = raises
+        self._codecs: WeakKeyDictionary[Shape, Codec] = WeakKeyDictionary()
+        self._told: WeakSet[Shape] = WeakSet()
+
+    def pack(self, entry: Entry[Any], shape: Shape, key_at: Position | None = None) -> bytes | None:
+        """Return the bytes of ``entry``, or ``None`` if its value has none.
+
+        ``key_at`` is the stamp of the key where that is another than the entry's.
+
+        Raises:
+            EncodeError: if it has none, and the cache was told to raise.
+        """
+        try:
+            codec = self._of(shape)
+            frame = self.frame(entry, codec.schema, codec.encode(entry.value), key_at)
+            return self._wire.pack(frame, self._layout.value(entry.key))
+        except EncodeError as error:
+            if self._raises:
+                raise
+            self._tell(shape, error)
+            return None
+
+    def frame(
+        self, entry: Entry[Any], schema: bytes, payload: bytes, key_at: Position | None = None
+    ) -> Frame:
+        born, early, stale, expires, dead = _milliseconds(entry)
+        load_ms, marks = round(entry.load_seconds * 1000), tuple(self._marks(entry, key_at))
+        return Frame(schema, born, early, stale, expires, dead, load_ms, marks, None, payload)
+
+    def unpack(self, data: bytes | None, key: str) -> Frame | None:
+        return None if data is None else self._wire.unpack(data, self._layout.value(key))
+
+    def value(self, frame: Frame, shape: Shape) -> Any:
+        """Return the value of ``frame``.
+
+        Raises:
+            Undecodable: if another codec wrote it, or it is damaged.
+        """
+        codec = self._of(shape)
+        if not codec.reads(frame.schema):
+            raise Undecodable("it was written for another type")
+        return codec.decode(frame.payload)
+
+    def _of(self, shape: Shape) -> Codec:
+        codec = self._codecs.get(shape)
+        if codec is None:
+            said = shape.annotation if shape.function is None else return_annotation(shape.function)
+            codec = self._codecs[shape] = codec_for(said)
+        return codec
+
+    def _tell(self, shape: Shape, error: EncodeError) -> None:
+        if shape not in self._told:
+            self._told.add(shape)
+            logging.getLogger("freshly").warning(
+                "what %s returns is not stored, and this is said once: %s", shape.name, error
+            )
+
+    def _marks(self, entry: Entry[Any], key_at: Position | None) -> Iterable[Mark]:
+        """Return the stamps of ``entry`` with the tags that they serve; that of its key first."""
+        moment: Moment = entry.stamp
+        layout, home = self._layout, self._layout.bucket_of(entry.key)
+        own: dict[int, list[str]] = {} if key_at else {home: []}
+        inherited: dict[tuple[int, Position], list[str]] = {}
+        for tag in entry.tags:
+            bucket = layout.bucket_of(tag)
+            older = moment.inherited.get(tag)
+            if older is None:
+                own.setdefault(bucket, []).append(tag)
+            else:
+                inherited.setdefault((bucket, older), []).append(tag)
+        if key_at is not None:
+            yield Mark(home, key_at.nonce, key_at.sequence, ())
+        for bucket, tags in own.items():
+            yield Mark(bucket, *moment.positions[bucket], tuple(tags))
+        for (bucket, position), tags in inherited.items():
+            yield Mark(bucket, *position, tuple(tags), is_own=False)
+
+
+def _milliseconds(entry: Entry[Any]) -> Iterable[int]:
+    """Return when it was born, and the instants of its life from then on, in order."""
+    last = round(entry.born * 1000)
+    yield last
+    born = last
+    for instant in (entry.early_at, entry.stale_at, entry.expires_at, entry.dead_at):
+        last = max(last, round(instant * 1000))
+        yield last - born
+
+
+def entry_of(key: str, value: Any, frame: Frame, moment: Moment) -> Entry[Any]:
+    """Return the entry that ``frame`` was made of, as it was found valid at ``moment``."""
+    born = frame.born
+    entry = Entry(
+        key,
+        value,
+        instants=(
+            born / 1000,
+            (born + frame.early) / 1000,
+            (born + frame.stale) / 1000,
+            (born + frame.expires) / 1000,
+            (born + frame.dead) / 1000,
+        ),
+        tags=tags_of(frame),
+        stamp=moment,
+        counts=_COUNTS,
+        load_seconds=frame.load_ms / 1000,
+    )
+    entry.seen = moment
+    return entry
+
+
+def tags_of(frame: Frame) -> tuple[str, ...]:
+    return tuple(tag for mark in frame.marks for tag in mark.tags)

@@ -1,0 +1,93 @@
+"""What both colours of one store share: layout, codecs, what was invalidated and not yet delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from ...core.undelivered import Undelivered
+from ...errors import StoreError
+from ..delivery import Delivery
+from .codecs import Codecs
+from .conversation import Fence
+from .journal import Journal
+from .kept import Kept
+from .layout import Layout
+from .reading import Moment, Position
+
+
+class Hub:
+    """``shift`` tells by how many seconds the store's time is ahead of the server's: it is 0, but where
+    a clock is moved by hand.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        codecs: Codecs,
+        *,
+        max_ttl: float,
+        now: Callable[[], float],
+        shift: Callable[[], float],
+        delivery: Callable[[Undelivered], Delivery],
+    ) -> None:
+        self.layout = layout
+        self.codecs = codecs
+        self.max_ttl = max_ttl
+        self._shift = shift
+        self._make_delivery = delivery
+        self.invalidations = 0
+        self.journal = Journal(now)
+        self.fence = Fence(self.journal)
+        self._begin()
+
+    def forget_parent(self) -> None:
+        """Begin anew in a forked child: what the parent owes, the parent delivers."""
+        self.journal.begin()
+        self.fence.now = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self.undelivered = Undelivered()
+        self.kept = Kept()
+        self.delivery = self._make_delivery(self.undelivered)
+        # The position up to which a bucket may be pruned, as the last stamp told.
+        self.prunable: dict[int, Position] = {}
+        self.moment: Moment | None = None
+
+    @property
+    def shift(self) -> float:
+        return self._shift()
+
+    def on_server(self, seconds: float) -> float:
+        return seconds - self._shift()
+
+    @contextmanager
+    def owing(
+        self,
+        *,
+        tags: Sequence[str] = (),
+        stale: Sequence[str] = (),
+        keys: Sequence[str] = (),
+        pattern: str | None = None,
+        everything: bool = False,
+    ) -> Iterator[None]:
+        """Keep the invalidation inside if it fails, obey it here, and have it tried again.
+
+        One that was given up half-way counts as failed: nobody knows whether it arrived.
+        """
+        try:
+            yield
+        except BaseException as error:
+            self.undelivered.add(
+                tags=tags, stale=stale, keys=keys, pattern=pattern, everything=everything
+            )
+            if isinstance(error, StoreError):
+                self.delivery.begin(error)
+            else:
+                self.delivery.begin(StoreError("the invalidation was given up before its answer came"))
+            raise
+
+    def close(self) -> None:
+        self.kept.clear()
+        self.delivery.stop()

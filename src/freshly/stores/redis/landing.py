@@ -1,0 +1,47 @@
+"""One entry on its way to the server."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ...core.entry import Entry
+from .layout import KEY, TAG, Layout, encoded
+from .reading import Moment, Position, patterns_of
+from .scripts import LAND, Call
+
+
+class Landing(NamedTuple):
+    """An entry as bytes, to be kept ``until`` an instant on the server's clock.
+
+    ``key_at`` is the stamp of its key; ``compared`` tells up to which sequence it was compared with
+    deleted patterns, if not up to that.
+    """
+
+    place: int
+    entry: Entry[Any]
+    data: bytes
+    key_at: Position
+    until: float
+    compared: int | None = None
+
+    def call(self, layout: Layout) -> Call:
+        entry, home = self.entry, layout.bucket_of(self.entry.key)
+        moment: Moment = entry.stamp
+        stamps: list[bytes | str | int] = [KEY + encoded(entry.key), self.key_at.sequence]
+        for tag in entry.tags:
+            position = moment.position(tag, layout.bucket_of(tag))
+            assert position is not None, f"nobody asked the bucket of {tag!r}"
+            stamps += (TAG + encoded(tag), position.sequence)
+        compared = self.key_at.sequence if self.compared is None else self.compared
+        return LAND.command(
+            [layout.bucket(home), layout.value(entry.key)],
+            [self.data, round(self.until * 1000), self.key_at.nonce, compared, *stamps],
+        )
+
+    def after(self, packed: bytes) -> Landing | None:
+        """Return the same, compared with all of ``packed``; ``None`` if its key matches one of them."""
+        patterns = patterns_of(packed)
+        for sequence, pattern in patterns:
+            if sequence > self.key_at.sequence and pattern.match(self.entry.key):
+                return None
+        return self._replace(compared=patterns[-1][0])

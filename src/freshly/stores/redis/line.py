@@ -1,0 +1,72 @@
+"""One connection to the server, of either colour, and what is known of who answers on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from redis.exceptions import NoScriptError
+
+from .scripts import Call, Command
+
+Question = Command | Call
+
+
+class Wire(Protocol):
+    """A connection that sends commands together and reads their replies; opened when first used.
+
+    An error reply is returned in its place. Whatever else goes wrong is raised, and then nobody may
+    use the connection again: a reply that is still under way would answer another question.
+    """
+
+    async def exchange(self, commands: Sequence[Command]) -> list[Any]: ...
+
+    async def hang_up(self) -> None: ...
+
+
+class Line:
+    """A connection, with the fence of the primary at its other end.
+
+    ``fence`` is what the server said of itself when the connection was opened. An answer counts only
+    while it is still so.
+    """
+
+    __slots__ = ("fence", "is_modern", "is_over", "wire")
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self.fence: bytes | None = None
+        self.is_modern = False
+        self.is_over = False
+
+    async def ask(self, questions: Sequence[Question]) -> list[Any]:
+        """Send ``questions`` together and return the replies, errors among them."""
+        replies = await self.wire.exchange([self._short(question) for question in questions])
+        unknown = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+        if unknown:
+            again = await self.wire.exchange([self._whole(questions[place]) for place in unknown])
+            for place, reply in zip(unknown, again, strict=True):
+                replies[place] = reply
+        return replies
+
+    def _short(self, question: Question) -> Command:
+        return question.short(is_modern=self.is_modern) if isinstance(question, Call) else question
+
+    def _whole(self, question: Question) -> Command:
+        return question.whole(is_modern=self.is_modern) if isinstance(question, Call) else question
+
+    async def hang_up(self) -> None:
+        self.is_over = True
+        await self.wire.hang_up()
+
+    def proves(self, info: Any) -> bool:
+        """Return whether ``info``, the last reply of a batch, says that the same primary answered."""
+        if not isinstance(info, bytes | str) or self.fence is None:
+            return False
+        text = info.encode() if isinstance(info, str) else info
+        replid = self.fence.rpartition(b".")[2]
+        return b"role:master\r" in text and b"master_replid:" + replid in text
+
+
+#: The last question of a batch whose answers have to be those of the primary.
+WHO_ANSWERS: Command = ("INFO", "replication")

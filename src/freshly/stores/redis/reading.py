@@ -1,0 +1,209 @@
+"""What the server said of its buckets, and what follows from it.
+
+Pure: it gets replies and judges by them. All that makes an entry valid or not is here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import translate
+from functools import lru_cache
+from typing import NamedTuple
+
+from ...errors import StoreError
+from .layout import (
+    FENCE,
+    FLOOR,
+    HEAD,
+    KEY,
+    KEY_HOLD,
+    LAYOUT,
+    NONCE,
+    PATTERNS,
+    SEQUENCE,
+    STALE,
+    TAG,
+    TAG_HOLD,
+    Layout,
+    encoded,
+)
+
+
+class Position(NamedTuple):
+    """A reading of one bucket's clock. Two of them can be compared only under one nonce."""
+
+    nonce: bytes
+    sequence: int
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Moment:
+    """A reading of the store: the position of each bucket that was asked.
+
+    ``inherited`` has the older positions of tags that came with other values. A value with an
+    unknown one among them is not ``storable``. It is hashed and compared as the object that it is.
+    """
+
+    positions: Mapping[int, Position]
+    inherited: Mapping[str, Position] = field(default_factory=dict)
+    is_storable: bool = True
+
+    def position(self, tag: str, bucket: int) -> Position | None:
+        """Return the position at which ``tag`` was known valid, ``None`` if nobody asked."""
+        return self.inherited.get(tag) or self.positions.get(bucket)
+
+
+class Bucket:
+    """One bucket as one answer showed it."""
+
+    __slots__ = ("_fields", "floor", "is_there", "position")
+
+    def __init__(self, fields: Mapping[bytes, bytes | None], fence: bytes) -> None:
+        self._fields = fields
+        nonce = fields[NONCE]
+        #: Whether it exists and belongs to the primary that answered.
+        self.is_there = nonce is not None and fields[FENCE] == fence
+        self.position = Position(nonce or b"", int(fields[SEQUENCE] or 0))
+        self.floor = int(fields[FLOOR] or 0)
+
+    @property
+    def layout(self) -> bytes | None:
+        return self._fields[LAYOUT]
+
+    def number(self, field: bytes) -> int:
+        return int(self._fields.get(field) or 0)
+
+    def has(self, field: bytes) -> bool:
+        return field in self._fields
+
+    def text(self, field: bytes) -> bytes:
+        return self._fields.get(field) or b""
+
+    def is_valid(self, position: Position, field: bytes) -> bool:
+        """Return whether nothing that carries ``field`` was invalidated since ``position``."""
+        return (
+            self.is_there
+            and position.nonce == self.position.nonce
+            and position.sequence >= self.floor
+            and position.sequence >= self.number(field)
+        )
+
+    def spares(self, position: Position, key: str) -> bool:
+        """Return whether no pattern that ``key`` matches was deleted since ``position``."""
+        packed = self._fields[PATTERNS]
+        return packed is None or not any(
+            sequence > position.sequence and pattern.match(key)
+            for sequence, pattern in patterns_of(packed)
+        )
+
+
+@lru_cache(maxsize=16)
+def patterns_of(packed: bytes) -> Sequence[tuple[int, re.Pattern[str]]]:
+    """Return the globs that were deleted, with the sequence of each; the newest comes last."""
+    found, place = [], 0
+    while place < len(packed):
+        head = re.compile(rb"(\d+):(\d+):").match(packed, place)
+        if head is None:
+            break
+        place = head.end() + int(head[2])
+        text = packed[head.end() : place].decode("utf-8", "surrogatepass")
+        found.append((int(head[1]), re.compile(translate(text))))
+    return found
+
+
+def fields_of(layout: Layout, bucket: int, keys: Iterable[str], tags: Iterable[str]) -> list[bytes]:
+    """Return the fields to ask of a bucket, for the keys and tags that lie in it."""
+    fields: list[bytes] = [*HEAD]
+    for key in keys:
+        if layout.bucket_of(key) == bucket:
+            name = encoded(key)
+            fields += (KEY + name, KEY_HOLD + name)
+    for tag in tags:
+        if layout.bucket_of(tag) == bucket:
+            name = encoded(tag)
+            fields += (TAG + name, STALE + name, TAG_HOLD + name)
+    return fields
+
+
+class Reading:
+    """What one batch, or one script, said of some buckets.
+
+    ``server_now`` is the server's time in milliseconds, ``shift`` by how many seconds the store's time
+    is ahead of it, and ``now`` the store's time in seconds.
+    """
+
+    def __init__(
+        self, layout: Layout, server_now: float, shift: float, buckets: Mapping[int, Bucket]
+    ) -> None:
+        self._layout = layout
+        self.server_now = server_now
+        self._shift = shift
+        self.now = self.store_time(server_now)
+        self.buckets = buckets
+        self.moment = Moment({number: bucket.position for number, bucket in buckets.items()})
+
+    def store_time(self, server_time: float) -> float:
+        """Return the store's time, in seconds, at one of the server's, in milliseconds."""
+        return server_time / 1000 + self._shift
+
+    def absent(self) -> list[int]:
+        return [number for number, bucket in self.buckets.items() if not bucket.is_there]
+
+    def check_layout(self) -> None:
+        """Raise if a bucket was made by processes that lay out the namespace in another way."""
+        for bucket in self.buckets.values():
+            if bucket.is_there and bucket.layout != self._layout.text:
+                raise other_layout(self._layout, bucket.layout or b"")
+
+    def knows(self, tags: Iterable[str]) -> bool:
+        """Return whether all of ``tags`` were asked for."""
+        return not self.unknown(tags)
+
+    def unknown(self, tags: Iterable[str]) -> list[str]:
+        return [tag for tag in tags if not self._asked(tag)]
+
+    def _asked(self, tag: str) -> bool:
+        bucket = self.buckets.get(self._layout.bucket_of(tag))
+        return bucket is not None and bucket.has(TAG + encoded(tag))
+
+    def is_tag_valid(self, tag: str, position: Position | None) -> bool:
+        bucket = self.buckets.get(self._layout.bucket_of(tag))
+        return (
+            position is not None
+            and bucket is not None
+            and bucket.is_valid(position, TAG + encoded(tag))
+        )
+
+    def is_key_valid(self, key: str, position: Position | None) -> bool:
+        bucket = self.buckets.get(self._layout.bucket_of(key))
+        return (
+            position is not None
+            and bucket is not None
+            and bucket.is_valid(position, KEY + encoded(key))
+            and bucket.spares(position, key)
+        )
+
+    def is_marked_stale(self, tag: str, position: Position) -> bool:
+        bucket = self.buckets[self._layout.bucket_of(tag)]
+        return bucket.number(STALE + encoded(tag)) > position.sequence
+
+    def overtakes(self, stamp: Moment, tags: Iterable[str], key: str | None = None) -> bool:
+        """Return whether one of ``tags``, or ``key``, was invalidated after ``stamp``.
+
+        What this reading did not ask about counts as invalidated.
+        """
+        bucket_of = self._layout.bucket_of
+        if key is not None and not self.is_key_valid(key, stamp.positions.get(bucket_of(key))):
+            return True
+        return not all(self.is_tag_valid(tag, stamp.position(tag, bucket_of(tag))) for tag in tags)
+
+
+def other_layout(ours: Layout, theirs: bytes) -> StoreError:
+    return StoreError(
+        f"namespace={ours.namespace!r} is laid out as {theirs.decode(errors='replace')!r} "
+        f"(version:buckets:max_staleness:fence:max_hold), and this process was set up for "
+        f"{ours.text.decode()!r}: give all processes of a namespace the same options, or this one a "
+        f"namespace of its own"
+    )

@@ -1,0 +1,14 @@
+"""Real servers, started by the tests: see tests/servers/fixtures.py."""
+
+from tests.servers.fixtures import (  # noqa: F401
+    any_server_kind,
+    combination,
+    private_server,
+    proxy,
+    server,
+    server_kind,
+    servers,
+    start_server,
+    tls,
+    tls_proxy,
+)
