@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from inspect import iscoroutinefunction
 from types import TracebackType
@@ -17,12 +17,15 @@ from .core.load import running_load
 from .core.ports import Clock, Observer
 from .core.tags import check_named
 from .core.until import Until
-from .decorators import can_be_decorated, decorate, decorate_writer
+from .decorators import decorate, decorate_writer
 from .errors import ConfigurationError
+from .functions import can_be_decorated
 from .handles import Decorator
 from .home import Home
 from .lifetimes import TTL
-from .options import CacheOptions, EarlyOptions, SoftOptions, check_names
+from .many import decorate_many
+from .manyhandles import ManyDecorator
+from .options import CacheOptions, EarlyOptions, ManyOptions, SoftOptions, check_names
 from .runtime.clock import SystemClock, wall_of
 from .runtime.threads import finish
 from .side import Side
@@ -111,11 +114,16 @@ class Cache(BulkCommands):
         options that do not fit.
         """
         check_names(options, CacheOptions, "cache")
+        self._check_ends(ttl, options)
+        return cast("Decorator", self._decorator(decorate, ttl, options))
+
+    def _check_ends(self, ttl: TTL, options: Mapping[str, object]) -> None:
         if any(isinstance(end, Until) for end in (ttl, *options.values())):
             wall_of(self._home.clock)
         if iscoroutinefunction(ttl):
             raise _without_ttl(ttl)
 
+    def _decorator(self, decorate: Any, ttl: TTL, options: Mapping[str, Any]) -> Any:
         def decorator(*args: Any, **kwargs: Any) -> Any:
             is_function = len(args) == 1 and not kwargs and can_be_decorated(args[0])
             if not is_function and callable(ttl):
@@ -131,7 +139,7 @@ class Cache(BulkCommands):
                 options=options,
             )
 
-        return cast("Decorator", decorator)
+        return decorator
 
     def soft(self, ttl: TTL, *, soft_ttl: TTL, **options: Unpack[SoftOptions]) -> Decorator:
         """``cache`` with a ``soft_ttl``: past it the stale value is served while one refresh runs."""
@@ -142,6 +150,33 @@ class Cache(BulkCommands):
         """``cache`` with an ``early_ttl``: past it one read refreshes a value that is still fresh."""
         _require(early_ttl, "early", "early_ttl")
         return self(ttl, early_ttl=early_ttl, **options)
+
+    def many(self, ttl: TTL, **options: Unpack[ManyOptions]) -> ManyDecorator:
+        """Cache the values of a function of many ids, each in an entry of its own.
+
+        The function takes a list (or another collection) of ids, and returns a dict from id to value
+        or a list of values in their order; so does a call. The function is called with those ids
+        that are missing, once. Two calls that overlap share what both want: each loads what the
+        other does not. Templates and functions of options name one id in the singular: ``user_id``
+        for a parameter ``user_ids``. The options of ``cache`` hold for each entry by itself, and:
+
+        - ``of``: the parameter that takes the ids; without it the first one for a collection.
+        - ``each``: what one id is called, if that is not the parameter without its ``s``.
+        - ``missing``: what stands for an id that the function leaves out of its dict. It is stored
+          and returned as any value, for ``missing_ttl`` if that is given. Without it such an id is
+          in nothing that is returned, and asked for again the next time.
+        - ``on_error``: an exception in place of a value is the error of that id. ``"raise"`` raises
+          those of a call as one ``ExceptionGroup``; ``"return"`` returns each in its place. What
+          the function raises is raised as it is, and is of all ids that it was called with.
+        - ``max_batch``: how many ids it is called with at once; more calls follow one another.
+
+        The promise is each entry's own: an invalidation of one of them during the load keeps that one
+        from being stored, and no other. ``key``, ``tags``, ``peek`` and ``delete`` of the decorated
+        function take one id, ``refresh`` takes many.
+        """
+        check_names(options, ManyOptions, "cache.many")
+        self._check_ends(ttl, options)
+        return cast("ManyDecorator", self._decorator(decorate_many, ttl, options))
 
     def invalidates(
         self, *tags: str, keys: Iterable[str] = ()

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import update_wrapper
-from inspect import (
-    isasyncgenfunction,
-    iscoroutinefunction,
-    isfunction,
-    isgeneratorfunction,
-    signature,
-)
+from inspect import iscoroutinefunction, signature
 from typing import Any
 
-from .bound import CachedMethod
 from .cached import Cached
 from .core.key import KeyMaker
 from .core.shape import Shape
 from .core.tags import Tags, check_named
 from .core.template import Template
 from .errors import ConfigurationError
+from .functions import as_it_was, plain_function, receiver_of
 from .lifetimes import TTL
 from .options import CacheOptions
 from .options import recipe as recipe_of
-
-RECEIVERS = ("self", "cls")
 
 Recipient = Callable[[Cached], None]
 
@@ -39,7 +31,7 @@ def decorate(
     options: CacheOptions,
 ) -> Any:
     """Return what stands in for ``function``: a function, or what gives one in its class."""
-    plain = _plain_function(function)
+    plain = plain_function(function)
     receiver = None if isinstance(function, staticmethod) else receiver_of(plain)
     names = tuple(signature(plain).parameters)
     name = f"{plain.__module__}.{plain.__qualname__}"
@@ -63,48 +55,7 @@ def decorate(
         is_bypassed=is_bypassed,
     )
     register(cached)
-    return _as_it_was(function, cached.wrapper, receiver)
-
-
-def can_be_decorated(function: Any) -> bool:
-    return isfunction(getattr(function, "__func__", function))
-
-
-def _plain_function(function: Any) -> Callable[..., Any]:
-    """Return the function inside, or say why it cannot be cached."""
-    plain = function.__func__ if isinstance(function, staticmethod | classmethod) else function
-    if not isfunction(plain):
-        raise ConfigurationError(
-            f"{function!r} is no function written with def: decorate the function itself, a method "
-            f"in its class, and put anything else into a function of its own"
-        )
-    if isasyncgenfunction(plain) or isgeneratorfunction(plain):
-        raise ConfigurationError(
-            f"{plain.__qualname__} is a generator: it can be run once, so its value cannot be kept; "
-            f"return a list, and cache that"
-        )
-    if hasattr(plain, "__freshly__"):
-        raise ConfigurationError(
-            f"{plain.__qualname__} is cached already: decorate it once, and give one decorator all "
-            f"the options"
-        )
-    return plain
-
-
-def receiver_of(function: Callable[..., Any]) -> str | None:
-    """Return the parameter that takes the object or class, if ``function`` stands in a class body."""
-    owner = function.__qualname__.rpartition(".")[0]
-    first = next(iter(signature(function).parameters), None)
-    is_method = bool(owner) and not owner.endswith("<locals>")
-    return first if is_method and first in RECEIVERS else None
-
-
-def _as_it_was(function: Any, wrapper: Any, receiver: str | None) -> Any:
-    if isinstance(function, staticmethod):
-        return staticmethod(wrapper)
-    if isinstance(function, classmethod):
-        return CachedMethod(wrapper, binds_class=True)
-    return wrapper if receiver is None else CachedMethod(wrapper)
+    return as_it_was(function, cached.wrapper, receiver)
 
 
 def decorate_writer(
@@ -116,7 +67,7 @@ def decorate_writer(
     done_blocking: Callable[[tuple[str, ...], tuple[str, ...]], None],
 ) -> Any:
     """Return ``function`` that invalidates when it has returned, and not if it raised."""
-    plain = _plain_function(function)
+    plain = plain_function(function)
     marks = Marks(plain, tags, keys)
     if iscoroutinefunction(plain):
 

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, ParamSpec, get_args
+from typing import Any, ParamSpec, Protocol, get_args
 from weakref import WeakSet
 
-from .cached import Cached
 from .core.counts import Stats, summarise
 from .core.definition import Definitions
 from .core.events import Event
 from .core.ports import Clock, Observer
+from .core.recipe import Recipe
 from .errors import ConfigurationError
 from .observe.log import Log
 from .options import by_hand
@@ -51,6 +51,15 @@ class _Observing:
 
 Dice = Callable[[], float]
 
+
+class Handle(Protocol):
+    """What a decorator makes of a function."""
+
+    recipe: Recipe
+
+    def wire(self, parts: Parts) -> None: ...
+
+
 #: What puts something around a store: the testing kit's way in.
 Around = Callable[[Any], Any]
 
@@ -60,7 +69,7 @@ class Home:
         self.clock = clock
         self._dice = dice
         self.by_hand = by_hand("by hand")
-        self._functions: WeakSet[Cached] = WeakSet()
+        self._functions: WeakSet[Handle] = WeakSet()
         self.definitions = Definitions()
         self._observers: tuple[_Observing, ...] = (self._log(),)
         self._lock = Lock()
@@ -108,7 +117,7 @@ class Home:
             retired, self._retired = self._retired, []
             return retired
 
-    def register(self, cached: Cached) -> None:
+    def register(self, cached: Handle) -> None:
         with self._lock:
             cached.wire(self.parts)
             self._functions.add(cached)

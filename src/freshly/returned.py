@@ -6,12 +6,13 @@ id. Either may hold an exception in place of a value: the error of that one id.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from enum import Enum
-from typing import Any, Final, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 from .core.batch import Brought, Gathered
+from .core.parameters import annotation_head
 from .errors import ConfigurationError
 
 
@@ -35,7 +36,6 @@ _FORMS = {
     **dict.fromkeys(("list", "List", "Sequence", "Iterable", "Collection"), Form.LIST),
     **dict.fromkeys(("tuple", "Tuple"), Form.TUPLE),
 }
-_HEAD = re.compile(r"(?:\w+\.)*(\w+)\s*(?:\[|$)")
 
 
 def form_of(function: Callable[..., Any]) -> Form:
@@ -43,30 +43,37 @@ def form_of(function: Callable[..., Any]) -> Form:
 
     Without an annotation that is a mapping.
     """
-    annotation = _return_annotation(function)
-    if annotation is None:
-        return Form.MAPPING
-    name = annotation if isinstance(annotation, str) else _type_name(annotation)
-    head = _HEAD.match(name)
-    form = _FORMS.get(head[1]) if head else None
+    head = annotation_head(function, "return")
+    form = Form.MAPPING if head in (None, "Any") else _FORMS.get(str(head))
     if form is None:
         raise ConfigurationError(
-            f"{function.__qualname__} returns {name}: a function of many ids returns a dict from id "
+            f"{function.__qualname__} returns {head}: a function of many ids returns a dict from id "
             f"to value, or a list of values in the order of the ids; annotate it so"
         )
     return form
 
 
-def _return_annotation(function: Callable[..., Any]) -> Any:
-    try:
-        return get_type_hints(function).get("return")
-    except Exception:  # it names what is imported for types only: its text has to do
-        return function.__annotations__.get("return")
+def value_type(annotation: Any) -> Any:
+    """Return the type of one value of a function whose annotation is ``annotation``."""
+    kept = get_args(getattr(annotation, "__value__", annotation))
+    if get_origin(annotation) is Annotated:
+        return value_type(kept[0])
+    head = getattr(get_origin(annotation), "__name__", "")
+    if _FORMS.get(head) is Form.MAPPING and len(kept) == 2:
+        return _without_errors(kept[1])
+    return _without_errors(kept[0]) if head in _FORMS and kept else Any
 
 
-def _type_name(annotation: Any) -> str:
-    origin = get_origin(annotation) or annotation
-    return str(getattr(origin, "__name__", annotation))
+def _without_errors(annotation: Any) -> Any:
+    """Return ``annotation`` without exceptions, which may stand in place of a value."""
+    if get_origin(annotation) not in (Union, UnionType):
+        return annotation
+    arms = [arm for arm in get_args(annotation) if not _is_error(arm)]
+    return Union[tuple(arms)] if arms else annotation  # noqa: UP007 - they are known at run time
+
+
+def _is_error(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseException)
 
 
 def read_returned(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
@@ -89,7 +89,40 @@ def rename_blocking(user_id: int) -> int:
     return user_id
 
 
+@cache.many("1h", key="user:{user_id}", tags=["user:{user_id}"])
+async def get_users(user_ids: list[int], *, locale: str = "en") -> dict[int, User]:
+    return {}
+
+
+@cache.many("1h", missing=None, missing_ttl="1m", on_error="return", max_batch=100)
+def get_names(slugs: Sequence[str]) -> list[str | None]:
+    return []
+
+
+@cache.many("1h", of="ids")
+async def get_in_locale(locale: str, ids: set[int]) -> dict[int, str]:
+    return {}
+
+
 class Service:
+    @cache.many("1h")
+    async def get_many(self, user_ids: list[int], *, full: bool = False) -> dict[int, User]:
+        return {}
+
+    @cache.many("1h")
+    def count_many(self, kinds: list[str]) -> dict[str, int]:
+        return {}
+
+    @cache.many("1h")
+    @classmethod
+    async def of_class_many(cls, xs: list[int]) -> list[str]:
+        return []
+
+    @cache.many("1h")
+    @staticmethod
+    def static_many(xs: list[int]) -> list[float]:
+        return []
+
     @cache(ttl="2h", tags=["user:{user_id}"])
     async def get(self, user_id: int) -> User:
         return User()
@@ -163,6 +196,34 @@ async def functions() -> None:
     blocking: Callable[[int], int] = square
     assert_type(await asynchronous(1), User)
     assert_type(blocking(1), int)
+
+
+async def many(service: Service) -> None:
+    assert_type(await get_users([1]), dict[int, User])
+    assert_type(await get_users(range(3), locale="fr"), dict[int, User])
+    assert_type(await get_users(number for number in (1, 2)), dict[int, User])
+    assert_type(await get_users.refresh([1]), dict[int, User])
+    assert_type(await get_users.peek(1), Entry[Any] | None)
+    assert_type(await get_users.delete(1, locale="fr"), bool)
+    assert_type(get_users.key(1), str)
+    assert_type(get_users.tags(1), tuple[str, ...])
+    assert_type(await get_users.uncached([1]), dict[int, User])
+    assert_type(get_names({"a"}), list[str | None])
+    assert_type(get_names.delete("a"), bool)
+    assert_type(await get_in_locale("en", {1}), dict[int, str])
+    assert_type(await get_in_locale.refresh("en", {1}), dict[int, str])
+    assert_type(await get_in_locale.delete("en", 1), bool)
+    assert_type(await service.get_many([1], full=True), dict[int, User])
+    assert_type(await service.get_many.delete(1), bool)
+    assert_type(await Service.get_many(service, (1, 2)), dict[int, User])
+    assert_type(service.count_many(["a"]), dict[str, int])
+    assert_type(service.count_many.refresh(["a"]), dict[str, int])
+    assert_type(await Service.of_class_many([1]), list[str])
+    assert_type(Service.static_many([1]), list[float])
+
+    await get_users(["1"])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+    await get_users([1], full=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await get_users.delete("1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def methods(service: Service) -> None:

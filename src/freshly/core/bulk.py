@@ -22,7 +22,7 @@ from .entry import Entry
 from .events import StoreFailed
 from .ports import Look
 from .recipe import Call, Recipe
-from .shape import Shape
+from .shape import UNREAD, Shape
 from .token import Stamp
 from .verdict import Verdict, is_served_to_a_command, judge
 
@@ -110,7 +110,8 @@ class BulkEngine(Convoy):
         Each is stored, or deleted, as ``put`` would.
         """
         shape, unkept, entries = calls[0].shape, [], []
-        for call, value, look in zip(calls, values, await self._look_many(calls), strict=True):
+        looks = await self._look_at([(call.key, call.tags) for call in calls], UNREAD)
+        for call, value, look in zip(calls, values, looks, strict=True):
             if look.stamp is None:
                 continue
             lifetime = call.recipe.lifetime(call.arguments, value)

@@ -17,9 +17,9 @@ __all__ = ["ANY", "LOCAL", "UNREAD", "Shape", "shape_of"]
 class Shape:
     """What a store outside of the process may know about the values of one function.
 
-    ``function`` has it in its return annotation; without a function ``annotation`` is it. ``name`` is
-    what messages call it by. Shapes are compared by identity: whoever finds something out about one
-    may keep it by the shape.
+    ``function`` has it in its return annotation, of which ``part`` takes what is meant; without a
+    function ``annotation`` is it. ``name`` is what messages call it by. Shapes are compared by
+    identity: whoever finds something out about one may keep it by the shape.
     """
 
     __slots__ = (
@@ -27,13 +27,20 @@ class Shape:
         "annotation",
         "function",
         "name",
+        "part",
     )
 
     def __init__(
-        self, name: str, *, function: Callable[..., Any] | None = None, annotation: Any = Any
+        self,
+        name: str,
+        *,
+        function: Callable[..., Any] | None = None,
+        part: Callable[[Any], Any] | None = None,
+        annotation: Any = Any,
     ) -> None:
         self.name = name
         self.function = function
+        self.part = part
         self.annotation = annotation
 
     def __repr__(self) -> str:

@@ -78,7 +78,8 @@ class Codecs:
         codec = self._codecs.get(shape)
         if codec is None:
             said = shape.annotation if shape.function is None else return_annotation(shape.function)
-            codec = self._codecs[shape] = codec_for(said)
+            part = said if shape.part is None else shape.part(said)
+            codec = self._codecs[shape] = codec_for(part)
         return codec
 
     def _tell(self, shape: Shape, error: EncodeError) -> None:

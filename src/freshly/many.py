@@ -1,0 +1,312 @@
+"""``cache.many``: a function of many ids, each of which has an entry of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial, update_wrapper
+from inspect import BoundArguments, iscoroutinefunction
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .bound import VERBS
+from .core.batch import Batch, Brought, Gathered
+from .core.entry import Entry
+from .core.key import Key, KeyMaker
+from .core.recipe import Call, Recipe
+from .core.shape import Shape
+from .core.tags import Tags
+from .errors import ConfigurationError
+from .functions import as_it_was, plain_function, receiver_of
+from .lifetimes import TTL
+from .options import ManyOptions
+from .options import recipe as recipe_of
+from .plural import Plural
+from .returned import ABSENT, Form, filled, form_of, give, read_returned, value_type
+from .runtime.threads import finish
+from .together import Together, with_missing
+
+if TYPE_CHECKING:
+    from .parts import Parts
+
+
+class Asked(NamedTuple):
+    """One call of a function of many: its ids as they were given, the key of each, the calls by key."""
+
+    ids: list[Any]
+    keys: list[str]
+    calls: dict[str, Call]
+    batch: Batch
+
+
+class CachedMany:
+    """The handle of one function of many."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        recipe: Recipe,
+        plural: Plural,
+        keys: KeyMaker,
+        tags: Tags,
+        together: Together,
+        form: Form,
+        is_bypassed: Callable[[], bool],
+    ) -> None:
+        self.function = function
+        self.recipe = recipe
+        self._plural = plural
+        self._keys = keys
+        self._tags = tags
+        self._together = together
+        self._form = form
+        self._is_bypassed = is_bypassed
+        self._is_async = iscoroutinefunction(function)
+        self._parts: Parts
+        self.wrapper = self._written()
+        verbs = AsyncVerbs(self) if self._is_async else BlockingVerbs(self)
+        verbs.stand_on(self.wrapper)
+
+    def _written(self) -> FunctionType:
+        if self._is_async:
+
+            async def wrapper(*args: Any, **kwargs: Any) -> Any:
+                return await self.read(self.bound(args, kwargs))
+
+            written: Any = wrapper
+        else:
+
+            def blocking_wrapper(*args: Any, **kwargs: Any) -> Any:
+                return finish(self.read(self.bound(args, kwargs)))
+
+            written = blocking_wrapper
+        update_wrapper(written, self.function)
+        wrapped: FunctionType = written
+        return wrapped
+
+    def wire(self, parts: Parts) -> None:
+        """Put ``parts`` behind the function: from now on it reads and writes there."""
+        self._parts = parts
+
+    @property
+    def _side(self) -> Any:
+        return self._parts.awaited if self._is_async else self._parts.stepped
+
+    # -- reading -----------------------------------------------------------------------------
+
+    async def read(self, bound: BoundArguments) -> Any:
+        if self._is_bypassed():
+            return await self._load_beside(bound)
+        asked = self._asked(bound)
+        return self._give(
+            asked, await self._side.engine.read_many([*asked.calls.values()], asked.batch)
+        )
+
+    async def refresh(self, bound: BoundArguments) -> Any:
+        if self._is_bypassed():
+            return await self._load_beside(bound)
+        asked = self._asked(bound)
+        calls = [*asked.calls.values()]
+        return self._give(asked, await self._side.engine.refresh_many(calls, asked.batch))
+
+    async def _load_beside(self, bound: BoundArguments) -> Any:
+        """Do without the cache, and give callers what they get with it."""
+        ids = self._plural.ids(bound.arguments[self._plural.many])
+        keys = _places(ids)
+        arguments = dict(zip(keys, ids, strict=True))
+        calls = [
+            Call(key, (), self.recipe, _no_loader, {self._plural.each: one})
+            for key, one in arguments.items()
+        ]
+        batch = self._batch(bound)
+        return self._give(Asked(ids, keys, {}, batch), await batch.load_beside(calls))
+
+    def _give(self, asked: Asked, gathered: Gathered) -> Any:
+        return give(
+            gathered,
+            asked.ids,
+            asked.keys,
+            name=self.function.__qualname__,
+            form=self._form,
+            returns_errors=self._together.returns_errors,
+        )
+
+    # -- calls -------------------------------------------------------------------------------
+
+    def bound(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> BoundArguments:
+        bound = self._plural.signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return bound
+
+    def _asked(self, bound: BoundArguments) -> Asked:
+        others = {name: bound.arguments[name] for name in bound.arguments if name != self._plural.many}
+        ids = self._plural.ids(bound.arguments[self._plural.many])
+        keys: list[str] = []
+        calls: dict[str, Call] = {}
+        for one in ids:
+            arguments = {**others, self._plural.each: one}
+            key = self._keys.make(arguments)
+            keys.append(key.text)
+            if key.text not in calls:
+                calls[key.text] = self._call(key, arguments)
+        return Asked(ids, keys, calls, self._batch(bound))
+
+    def _call(self, key: Key, arguments: Mapping[str, Any]) -> Call:
+        tags = self._tags.of_arguments(arguments)
+        return Call(key.text, tags, self.recipe, _no_loader, arguments, is_local=key.is_local)
+
+    def _batch(self, bound: BoundArguments) -> Batch:
+        return Batch(
+            partial(self._bring, bound),
+            self._together.max_batch,
+            may_lack=self._form is Form.MAPPING,
+        )
+
+    async def _bring(self, bound: BoundArguments, calls: Sequence[Call]) -> Brought:
+        """Have the function load what ``calls`` ask for, with the other arguments of ``bound``."""
+        ids = [call.arguments[self._plural.each] for call in calls]
+        arguments = {**bound.arguments, self._plural.many: self._plural.collect(ids)}
+        whole = BoundArguments(self._plural.signature, arguments)
+        load: Callable[[], Any] = partial(self.function, *whole.args, **whole.kwargs)
+        for instrument in self._parts.instruments:
+            load = instrument(self, load)
+        returned = await load() if self._is_async else load()
+        keys = [call.key for call in calls]
+        name = self.function.__qualname__
+        brought = read_returned(returned, ids, keys, name=name, form=self._form)
+        return filled(brought, keys, self._together.missing)
+
+    # -- one of them -------------------------------------------------------------------------
+
+    def one(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
+        """Return the call that a verb about one id is about."""
+        bound = self._plural.one_signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return self._call(self._keys.make(bound.arguments), bound.arguments)
+
+    async def peek(self, call: Call) -> Entry[Any] | None:
+        if self._is_bypassed():
+            return None
+        entry: Entry[Any] | None = await self._side.engine.peek(call.key, call.tags, call.shape)
+        return entry
+
+    async def delete(self, call: Call) -> bool:
+        deleted: int = await self._side.delete((call.key,))
+        return deleted > 0
+
+
+def _places(ids: Sequence[Any]) -> list[str]:
+    """Return a name for each id, the same for those that are one: there may be no key for them."""
+    try:
+        first = {(type(one), one): place for place, one in reversed([*enumerate(ids)])}
+        return [str(first[type(one), one]) for one in ids]
+    except TypeError:  # they have no hash, so each stands for itself
+        return [str(place) for place in range(len(ids))]
+
+
+async def _no_loader() -> Any:
+    raise NotImplementedError("a call of many is loaded by its batch")
+
+
+class Verbs:
+    """What a function of many can do besides being called. What is about an entry takes one id."""
+
+    def __init__(self, cached: CachedMany) -> None:
+        self._cached = cached
+        self.uncached = cached.function
+
+    def stand_on(self, wrapper: FunctionType) -> None:
+        for verb in VERBS:
+            setattr(wrapper, verb, getattr(self, verb))
+        # Keeps the handle alive as long as the function, and no longer.
+        vars(wrapper)["__freshly__"] = self._cached
+
+    def key(self, /, *args: Any, **kwargs: Any) -> str:
+        return self._cached.one(args, kwargs).key
+
+    def tags(self, /, *args: Any, **kwargs: Any) -> tuple[str, ...]:
+        return self._cached.one(args, kwargs).tags
+
+
+class AsyncVerbs(Verbs):
+    async def peek(self, /, *args: Any, **kwargs: Any) -> Entry[Any] | None:
+        return await self._cached.peek(self._cached.one(args, kwargs))
+
+    async def refresh(self, /, *args: Any, **kwargs: Any) -> Any:
+        return await self._cached.refresh(self._cached.bound(args, kwargs))
+
+    async def delete(self, /, *args: Any, **kwargs: Any) -> bool:
+        return await self._cached.delete(self._cached.one(args, kwargs))
+
+
+class BlockingVerbs(Verbs):
+    def peek(self, /, *args: Any, **kwargs: Any) -> Entry[Any] | None:
+        return finish(self._cached.peek(self._cached.one(args, kwargs)))
+
+    def refresh(self, /, *args: Any, **kwargs: Any) -> Any:
+        return finish(self._cached.refresh(self._cached.bound(args, kwargs)))
+
+    def delete(self, /, *args: Any, **kwargs: Any) -> bool:
+        return finish(self._cached.delete(self._cached.one(args, kwargs)))
+
+
+def decorate_many(
+    function: Any,
+    *,
+    register: Callable[[CachedMany], None],
+    number_of: Callable[[str, Callable[..., Any]], int],
+    is_bypassed: Callable[[], bool],
+    ttl: TTL,
+    options: ManyOptions,
+) -> Any:
+    """Return what stands in for ``function``: a function, or what gives one in its class."""
+    plain = plain_function(function)
+    receiver = None if isinstance(function, staticmethod) else receiver_of(plain)
+    plural = Plural(plain, of=options.get("of"), each=options.get("each"), receiver=receiver)
+    name = f"{plain.__module__}.{plain.__qualname__}"
+    names = tuple(plural.one_signature.parameters)
+    form, together = form_of(plain), Together.checked(options)
+    _check_order(plain, plural, form, together)
+    tags = Tags(options.get("tags", ()), names)
+    shape = Shape(name, function=plain, part=value_type)
+    recipe = recipe_of(name, names, ttl, options, tags=tags, shape=shape)
+    keys = KeyMaker(
+        plural.one,
+        template=options.get("key"),
+        exclude=options.get("exclude", ()),
+        vary=options.get("vary", ()),
+        receiver=receiver,
+        number=number_of(name, plain),
+    )
+    if plural.each not in keys.keyed:
+        raise ConfigurationError(
+            f"{plain.__qualname__}: all its values would be under one key: name {plural.each!r} in "
+            f"key=, as in 'user:{{{plural.each}}}', and not in exclude="
+        )
+    cached = CachedMany(
+        plain,
+        recipe=with_missing(recipe, together.missing, options.get("missing_ttl")),
+        plural=plural,
+        keys=keys,
+        tags=tags,
+        together=together,
+        form=form,
+        is_bypassed=is_bypassed,
+    )
+    register(cached)
+    return as_it_was(function, cached.wrapper, receiver)
+
+
+def _check_order(function: Callable[..., Any], plural: Plural, form: Form, together: Together) -> None:
+    if form is Form.MAPPING:
+        return
+    if plural.collect in (set, frozenset):
+        raise ConfigurationError(
+            f"{function.__qualname__} takes a set and returns values in order, and a set has none: "
+            f"take a list, or return a dict from id to value"
+        )
+    if together.missing is not ABSENT:
+        raise ConfigurationError(
+            f"missing={together.missing!r}: {function.__qualname__} returns a value for each id, and "
+            f"leaves none out; return a dict from id to value, or leave missing= out"
+        )
