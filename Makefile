@@ -22,7 +22,7 @@ INSTALLED = $$(ls -d "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.*/bin/python3 2>
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow test-all check format model model-smoke build changelog clean
+.PHONY: help demo test test-slow test-all check format model model-smoke bench bench-check build changelog clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -53,6 +53,12 @@ model: $(VENV)/.dev ## Explore the protocol model in full
 
 model-smoke: $(VENV)/.dev ## Explore the protocol model, the short way
 	$(BIN)/python -m proofs.model --smoke $(ARGS)
+
+bench: .venv-bench/.ready ## Measure freshly and its peers (ARGS="hit keys" to choose; benchmarks/README.md)
+	.venv-bench/bin/python -m benchmarks $(ARGS)
+
+bench-check: $(VENV)/.dev ## Compare our own ratios with their bars, the short way
+	$(BIN)/python -m benchmarks --check $(ARGS)
 
 build: $(VENV)/.dev ## Build the wheel and the source archive into dist/
 	$(BIN)/python -m build --no-isolation
@@ -94,6 +100,20 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	@$(PIP) install --group dev
 	@$(PIP) install --no-build-isolation --editable .
 	@touch $@ $(VENV)/.demo
+
+# The peers have an environment of their own: some of them ask for older versions of what we use. One that cannot be
+# installed is left out, and named when the measurements begin.
+.venv-bench/.ready: benchmarks/requirements.txt benchmarks/requirements-alone.txt $(VENV)/.demo
+	@echo "Installing the peers into .venv-bench ..."
+	@$(BIN)/python -m venv .venv-bench
+	@sed -n 's/^\([^#]*[^# ]\) *\(#.*\)*$$/\1/p' benchmarks/requirements.txt | while read -r peer; do \
+		.venv-bench/bin/python -m pip --disable-pip-version-check -qq install "$$peer" \
+			|| echo "$$peer cannot be installed here" >&2; done
+	@.venv-bench/bin/python -m pip --disable-pip-version-check -qq install --no-deps -r benchmarks/requirements-alone.txt \
+		|| echo "asyncache cannot be installed here" >&2
+	@.venv-bench/bin/python -m pip --disable-pip-version-check -qq install "hatchling>=1.27" "editables>=0.5"
+	@.venv-bench/bin/python -m pip --disable-pip-version-check -qq install --no-build-isolation --editable .
+	@touch $@
 
 # Each CPython from 3.11 on the machine, one of each version, in an environment of its own: .venv-3.12 and so on.
 test-all: ## Run the tests on every CPython from 3.11 on this machine

@@ -1,0 +1,1 @@
+"""What freshly and its peers cost, measured side by side. See README.md."""

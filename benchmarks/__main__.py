@@ -1,0 +1,89 @@
+"""Run scenarios: print their tables, and write what was measured to results/.
+
+python -m benchmarks                     every scenario, every library
+python -m benchmarks hit keys            some of them
+python -m benchmarks hit --only cashews  some libraries
+python -m benchmarks --check             our own ratios against the bars, the short way
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from importlib import import_module
+from pathlib import Path
+from time import perf_counter
+
+from . import registry, report
+from .options import Adapters, Options, Scenario
+from .options import run as run_scenario
+
+SCENARIOS = Path(__file__).parent / "scenarios"
+# The bars come first: they are what one looks for.
+FIRST = "bars"
+
+
+def main() -> int:
+    names = sorted((path.stem for path in SCENARIOS.glob("[!_]*.py")), key=lambda name: name != FIRST)
+    asked = _arguments(names)
+    options = Options(
+        rounds=asked.rounds, quick=asked.quick or asked.check, traces=_folder(asked.traces)
+    )
+    if asked.list:
+        for name in names:
+            print(f"{name:10} {_scenario(name)[1]}")
+        return 0
+    warnings.simplefilter("ignore")
+    only = [part for part in asked.only.split(",") if part]
+    adapters, missing = ([], {}) if asked.check else registry.load(only)
+    for peer, why in missing.items():
+        print(f"# {peer} is left out: {why}", file=sys.stderr)
+    failed = False
+    for name in [FIRST] if asked.check else asked.scenarios or names:
+        failed |= _run(name, adapters, options, save=not asked.check)
+    return int(asked.check and failed)
+
+
+def _arguments(names: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("scenarios", nargs="*", metavar="scenario", help=", ".join(names))
+    parser.add_argument("--only", default="", help="parts of the names of libraries, with commas")
+    parser.add_argument("--rounds", type=int, default=0, help="how often each case is measured")
+    parser.add_argument("--quick", action="store_true", help="small sizes: does everything run?")
+    parser.add_argument("--check", action="store_true", help="fail if a ratio is far beyond its bar")
+    parser.add_argument("--list", action="store_true", help="say what there is")
+    parser.add_argument(
+        "--traces", default=os.environ.get("BENCH_TRACES", ""), help="a folder of traces"
+    )
+    asked = parser.parse_args()
+    if unknown := sorted(set(asked.scenarios) - set(names)):
+        parser.error(f"there is no scenario {', '.join(unknown)}; there are {', '.join(names)}")
+    return asked
+
+
+def _folder(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+def _scenario(name: str) -> tuple[Scenario, str]:
+    module = import_module(f"benchmarks.scenarios.{name}")
+    return module.run, (module.__doc__ or "").strip().splitlines()[0]
+
+
+def _run(name: str, adapters: Adapters, options: Options, *, save: bool) -> bool:
+    began = perf_counter()
+    tables = run_scenario(_scenario(name)[0], adapters, options)
+    for title, rows in tables.items():
+        print(report.show(title, rows), flush=True)
+    took = f"# {name}: {perf_counter() - began:.0f} s"
+    if save:
+        took += f", {report.save(name, tables, [each.dist for each in adapters])}"
+    print(took + "\n", flush=True)
+    return any(row.get("check") for rows in tables.values() for row in rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,269 @@
+"""Our own ratios beside the bars that we hold ourselves to. ``make bench-check`` asks for no more."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import gc
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter_ns
+from typing import Any
+
+from freshly import Cache
+
+from .. import traces
+from ..functions import BARE, coroutine, plain
+from ..isolate import child
+from ..options import Adapters, Options
+from ..peers.ours import Freshly
+from ..report import Row, Tables
+from ..timing import Body, Case, awaits, calls, compare, fresh_keys, method, ratio, spread
+from . import hitratio, imports, stampede
+from .keys import SHAPES
+from .miss import TASK, in_a_task
+
+KEYS = range(10_000, 11_000)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """``limit`` is what the ratio may be at most, or at least where more is better. ``check`` is
+    what ``make bench-check`` lets pass: about twice the bar, or twice what we know we have."""
+
+    name: str
+    limit: float
+    check: float
+    more_is_better: bool = False
+
+    def row(self, value: float) -> Row:
+        met = value >= self.limit if self.more_is_better else value <= self.limit
+        passes = value >= self.check if self.more_is_better else value <= self.check
+        return {
+            "name": self.name,
+            "measured": round(value, 2),
+            "bar": self.limit,
+            "met": "yes" if met else "no",
+            "check": "" if passes else f"fails: beyond {self.check:g}",
+        }
+
+
+BARS = {
+    bar.name: bar
+    for bar in (
+        Bar("hit, ttl, no tags, by bare await", 3.0, 6.5),
+        Bar("hit, ttl, 10 tags, by bare await", 3.0, 6.5),
+        Bar("hit of soft, by bare await", 3.0, 6.5),
+        Bar("hit of early, by bare await", 3.0, 6.5),
+        Bar("hit, key template, 3 args, keywords, by bare await of the shape", 3.5, 6.5),
+        Bar("hit of a bound method, by bare await of a method", 3.5, 20.0),
+        Bar("hit, dataclass of 3 fields, by bare await of the shape", 6.0, 600.0),
+        Bar("hit, pydantic model of 3 fields, by bare await of the shape", 6.0, 600.0),
+        Bar("hit after an unrelated invalidation, 3 tags, by bare await", 4.5, 15.0),
+        Bar("sync hit, by functools.lru_cache", 4.0, 8.0),
+        Bar("miss and set, 1 tag, by awaiting a new task", 1.6, 20.0),
+        Bar("1000 awaits of a cold key, by 1000 sleeps", 1.3, 4.0),
+        Bar("delete_tags with 1e6 entries, by 1e2 entries", 2.0, 4.0),
+        Bar("bytes of an entry beside key and value, ttl and 3 tags, 1e6 entries", 280.0, 320.0),
+        Bar("bytes of an entry of a function of int, its table included", 280.0, 320.0),
+        Bar("longest stall while 1e6 entries expire, ms above idle", 10.0, 60.0),
+        Bar("hits in % of the optimum at 1 %", 73.0, 70.0, more_is_better=True),
+        Bar("hits in % of the optimum at 5 %", 79.0, 77.0, more_is_better=True),
+        Bar("hits in % of the optimum at 10 %", 81.0, 79.0, more_is_better=True),
+        Bar("import freshly, by import asyncio", 1.2, 8.0),
+    )
+}
+
+
+async def run(adapters: Adapters, options: Options) -> Tables:
+    values = await _hits(options) | await _miss(options) | await _stampede(options)
+    values |= await _invalidation(options) | _import(options)
+    if not options.quick:
+        values |= _memory() | _stall() | _hit_ratio(options)
+    return {"bars": [BARS[name].row(value) for name, value in values.items()]}
+
+
+# -- hits ------------------------------------------------------------------------------------------
+
+
+async def _hits(options: Options) -> dict[str, float]:
+    ten = [f"t{number}:{{a}}" for number in range(10)]
+    # A cache for each: they are one function to a cache, and would share their entries.
+    functions = {
+        "hit, ttl, no tags, by bare await": Cache()("1h")(coroutine()),
+        "hit, ttl, 10 tags, by bare await": Cache()("1h", tags=ten)(coroutine()),
+        "hit of soft, by bare await": Cache().soft("1h", soft_ttl="30m")(coroutine()),
+        "hit of early, by bare await": Cache().early("1h", early_ttl="30m")(coroutine()),
+    }
+    cache = Cache()
+    tagged = cache("1h", tags=ten[:3])(coroutine())
+    for function in (*functions.values(), tagged):
+        for key in KEYS:
+            await function(key)
+    cases = [Case(BARE, awaits(coroutine(), KEYS))]
+    cases += [Case(name, awaits(function, KEYS)) for name, function in functions.items()]
+    after = "hit after an unrelated invalidation, 3 tags, by bare await"
+    cases.append(Case(after, _after_an_invalidation(cache, tagged)))
+    found = await _ratios(cases, options)
+    return found | await _shapes(options) | await _method(options) | await _sync(options)
+
+
+def _after_an_invalidation(cache: Cache, function: Any) -> Body:
+    """One unrelated invalidation before each round over all keys: every hit looks at its tags."""
+
+    async def body(times: int) -> tuple[int, int]:
+        took = 0
+        for _ in range(times):
+            await cache.delete_tags("unrelated")
+            began = perf_counter_ns()
+            for key in KEYS:
+                await function(key)
+            took += perf_counter_ns() - began
+        return took, times * len(KEYS)
+
+    return body
+
+
+async def _shapes(options: Options) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, shape, key in (
+        (
+            "hit, key template, 3 args, keywords, by bare await of the shape",
+            "3 args, 2 by name",
+            "u:{a}",
+        ),
+        ("hit, dataclass of 3 fields, by bare await of the shape", "dataclass", None),
+        ("hit, pydantic model of 3 fields, by bare await of the shape", "pydantic", None),
+    ):
+        template = None if key is None else key + ":{b}:{c}"
+        function = Cache()("1h", key=template)(SHAPES[shape].make()[0])
+        for args, kwargs in SHAPES[shape].calls:
+            await function(*args, **kwargs)
+        bare = Case(BARE, spread(SHAPES[shape].make()[0], SHAPES[shape].calls, sync=False))
+        ours = Case(name, spread(function, SHAPES[shape].calls, sync=False))
+        found |= await _ratios([bare, ours], options)
+    return found
+
+
+async def _method(options: Options) -> dict[str, float]:
+    cache = Cache()
+
+    class Bare:
+        async def m(self, a: int) -> int:
+            return a
+
+    class Service:
+        @cache("1h")
+        async def m(self, a: int) -> int:
+            return a
+
+    service = Service()
+    for key in KEYS:
+        await service.m(key)
+    name = "hit of a bound method, by bare await of a method"
+    return await _ratios([Case(BARE, method(Bare(), KEYS)), Case(name, method(service, KEYS))], options)
+
+
+async def _sync(options: Options) -> dict[str, float]:
+    lru, ours = functools.lru_cache(maxsize=None)(plain()), Cache()("1h")(plain())
+    for key in KEYS:
+        _ = lru(key), ours(key)
+    name = "sync hit, by functools.lru_cache"
+    return await _ratios([Case(BARE, calls(lru, KEYS)), Case(name, calls(ours, KEYS))], options)
+
+
+async def _ratios(
+    cases: Sequence[Case], options: Options, unit: str = BARE, slice_ms: float = 6.0
+) -> dict[str, float]:
+    rows = await compare(cases, unit, rounds=options.rounds_or(31), slice_ms=slice_ms)
+    return {row["name"]: row["ratio"] for row in rows if row["name"] != unit}
+
+
+# -- loads and invalidations -----------------------------------------------------------------------
+
+
+async def _miss(options: Options) -> dict[str, float]:
+    cache = Cache()
+    name = "miss and set, 1 tag, by awaiting a new task"
+    ours = cache("1h", tags=["u:{a}"])(coroutine())
+    cases = [Case(TASK, fresh_keys(in_a_task())), Case(name, fresh_keys(ours))]
+    return await _ratios(cases, options, TASK, slice_ms=10)
+
+
+async def _stampede(options: Options) -> dict[str, float]:
+    it = Freshly("mem")
+    await it.open()
+    taken: list[tuple[float, float]] = []
+    for _ in range(3 if options.quick else 7):
+        bare = await stampede.measure(None, times=1)
+        ours = await stampede.measure(it, times=1)
+        taken.append((ours["ms min"], bare["ms min"]))
+        await it.cache.clear()
+    await it.close()
+    value = ratio([ours for ours, _ in taken], [bare for _, bare in taken])
+    return {"1000 awaits of a cold key, by 1000 sleeps": value}
+
+
+async def _invalidation(options: Options) -> dict[str, float]:
+    """One invalidation at a time of a tag that all entries have, while they are all there."""
+    few, many = await _filled(100), await _filled(20_000 if options.quick else 1_000_000)
+    name = "delete_tags with 1e6 entries, by 1e2 entries"
+    cases = [Case(BARE, _invalidations(few)), Case(name, _invalidations(many))]
+    found = await _ratios(cases, options)
+    await few.close()
+    await many.close()
+    return found
+
+
+async def _filled(count: int) -> Cache:
+    cache = Cache("mem://", max_entries=2_000_000)
+    for number in range(count):
+        await cache.set(f"k{number}", number, tags=["all"])
+        if not number % 1000:
+            await asyncio.sleep(0)
+    gc.collect()
+    return cache
+
+
+def _invalidations(cache: Cache) -> Body:
+    async def body(times: int) -> tuple[int, int]:
+        began = perf_counter_ns()
+        for _ in range(times * 10):
+            await cache.delete_tags("all")
+        return perf_counter_ns() - began, times * 10
+
+    return body
+
+
+# -- what takes a process of its own ---------------------------------------------------------------
+
+
+def _memory() -> dict[str, float]:
+    by_hand = child("benchmarks.scenarios.memory", "filled", Freshly, [1_000_000, True], 300)
+    by_function = child(
+        "benchmarks.scenarios.memory", "decorated", None, ["by a function of int", 1_000_000], 300
+    )
+    return {
+        "bytes of an entry beside key and value, ttl and 3 tags, 1e6 entries": by_hand["bytes"],
+        "bytes of an entry of a function of int, its table included": by_function["bytes"],
+    }
+
+
+def _stall() -> dict[str, float]:
+    idle = child("benchmarks.scenarios.expiry", "idle", None, None, 60)
+    full = child("benchmarks.scenarios.expiry", "expired", Freshly, [1_000_000, 60], 300)
+    above = full["stall expiring"] - idle["stall full"]
+    return {"longest stall while 1e6 entries expire, ms above idle": above}
+
+
+def _hit_ratio(options: Options) -> dict[str, float]:
+    means = hitratio.means(Freshly, traces.REQUESTS, traces.public(options.traces))
+    return {f"hits in % of the optimum at {part * 100:.0f} %": value for part, value in means.items()}
+
+
+def _import(options: Options) -> dict[str, float]:
+    ours, loop = imports.Module("freshly"), imports.Module("asyncio")
+    for _ in range(5 if options.quick else 15):
+        ours.sample()
+        loop.sample()
+    return {"import freshly, by import asyncio": imports.against(ours, loop)}
