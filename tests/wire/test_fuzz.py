@@ -21,9 +21,9 @@ import pytest
 from freshly.wire.codec import Codec, Undecodable, codec_for
 from freshly.wire.envelope import Wire
 from tests.wire import models as m
+from tests.wire.cases import ACCOUNT, CASES, POST
 from tests.wire.look import look
 from tests.wire.samples import NAME, WIRES, frame
-from tests.wire.test_typed import ACCOUNT, CASES, POST
 
 FRAMES = 60_000
 PAYLOADS = 40_000
@@ -123,7 +123,7 @@ def test_no_bytes_make_a_frame_but_those_that_were_packed(kind: str, watch: Watc
 
 
 def test_no_payload_does_more_than_fail(watch: Watch) -> None:
-    for index, (annotation, value) in enumerate(CASES):
+    for index, (annotation, value) in enumerate(CASES.values()):
         codec = codec_for(annotation)
         payload = codec.encode(value)
         look(codec.decode(payload))

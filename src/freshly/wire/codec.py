@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Protocol, runtime_checkable
 
-from .fingerprint import PLAIN, fingerprint, is_readable_untyped
+from .fingerprint import PLAIN, fingerprint, is_readable_untyped, shape_text
 from .shape import Members, Own, Record, Shape, parts
 from .survey import survey
 from .tagged import MARK, Class, Tagged
@@ -93,9 +93,13 @@ class ShapeCodec:
 
 
 def _classes(shape: Shape) -> list[Class]:
-    """Return the classes that the annotation names, each once, in its order."""
+    """Return the classes that the annotation names, each once.
+
+    Their order is that of their texts, which the fingerprint has: of ``A | B`` and ``B | A``, which
+    have one fingerprint, it must be the same.
+    """
     found: dict[type, Class] = {}
     for part in parts(shape):
         if isinstance(part, Record | Members | Own):
             found.setdefault(part.cls, part)
-    return list(found.values())
+    return sorted(found.values(), key=shape_text)

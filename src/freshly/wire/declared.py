@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeAlias
 
+from .wording import wording
+
 __all__ = ["Declaration", "declaration"]
 
 
@@ -149,6 +151,8 @@ def _struct(cls: Any, hints: _Hints) -> Said:
     written = cls.__struct_encode_fields__
     is_plain = written == names and config.tag is None and not config.array_like
     says = f"tag={config.tag!r} in {config.tag_field!r},array={config.array_like},as={written!r}"
+    if config.omit_defaults:  # what is not written is read as the default of the reader
+        says += f",left out={wording(defaults)}"
     return said, says, not hasattr(cls, "__post_init__"), is_plain and not config.omit_defaults
 
 

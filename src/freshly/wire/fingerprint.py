@@ -31,6 +31,7 @@ from .shape import (
     Refused,
     Shape,
 )
+from .wording import wording
 
 __all__ = ["PLAIN", "fingerprint", "is_readable_untyped", "shape_text"]
 
@@ -89,44 +90,44 @@ def _is_plain(shape: Shape) -> bool:
 
 def shape_text(shape: Shape) -> str:
     """Return the text that the fingerprint is made of."""
-    return _text(shape, ())
+    return _text(shape, set())
 
 
-def _text(shape: Shape, outer: tuple[Record, ...]) -> str:
+def _text(shape: Shape, met: set[Record]) -> str:
     match shape:
         case Anything(why=why):
             return f"any({why})" if why else "any"
         case Atom(cls=cls):
             return _name(cls)
         case Items(cls=cls, item=item):
-            return f"{_name(cls)}[{_text(item, outer)}]"
+            return f"{_name(cls)}[{_text(item, met)}]"
         case Fixed(items=items):
-            return f"tuple({','.join(_text(each, outer) for each in items)})"
+            return f"tuple({','.join(_text(each, met) for each in items)})"
         case Pairs(cls=cls, key=key, value=value):
-            return f"{_name(cls)}[{_text(key, outer)}:{_text(value, outer)}]"
+            return f"{_name(cls)}[{_text(key, met)}:{_text(value, met)}]"
         case Choice(options=options):
             # X | None and None | X are one type, and typing may or may not drop what is said twice.
-            return f"({'|'.join(sorted({_text(each, outer) for each in options}))})"
+            return f"({'|'.join(sorted({_text(each, met) for each in options}))})"
         case Literally(values=values):
             return f"literal({','.join(sorted(f'{_name(type(each))}:{each!r}' for each in values))})"
         case Members(cls=cls):
             return f"{type_name(cls)}<{','.join(_members(cls))}>"
         case Constrained(shape=inner, conditions=conditions):
-            return f"{_text(inner, outer)}&{','.join(map(_condition, conditions))}"
+            return f"{_text(inner, met)}&{','.join(map(wording, conditions))}"
         case Own(label=label):
             return f"own {label}"
         case Refused(label=label):
             return f"refused {label}"
         case Record():
-            return _record(shape, outer)
+            return _record(shape, met)
 
 
-def _record(record: Record, outer: tuple[Record, ...]) -> str:
-    if record in outer:
-        return f"^{len(outer) - outer.index(record)}"
-    inside = (*outer, record)
+def _record(record: Record, met: set[Record]) -> str:
+    if record in met:
+        return f"^{record.label}"
+    met.add(record)
     fields = (
-        f"{field.name}:{_text(field.shape, inside)}{'' if field.is_required else '='}"
+        f"{field.name}:{_text(field.shape, met)}{'' if field.is_required else '='}"
         for field in record.fields
     )
     return f"{record.style} {record.label}{{{','.join(fields)}}}{record.says}"
@@ -136,34 +137,7 @@ def _members(cls: Any) -> Iterator[str]:
     # In no order: it is the names and values that decide.
     for name in sorted(cls.__members__):
         value = cls.__members__[name].value
-        yield f"{name}={_name(type(value))}:{_plain_text(value)}"
-
-
-def _condition(condition: object) -> str:
-    """Return a condition as the name of its class and its simple attributes: ``Ge(ge=1)``."""
-    said = {
-        name: getattr(condition, name, None)
-        for name in {*getattr(condition, "__dict__", ()), *_slots(type(condition))}
-    }
-    texts = [f"{name}={_plain_text(said[name])}" for name in sorted(said) if said[name] is not None]
-    return f"{type(condition).__name__}({','.join(texts)})" if texts else _plain_text(condition)
-
-
-def _slots(cls: type) -> Iterator[str]:
-    for base in cls.__mro__:
-        slots = vars(base).get("__slots__", ())
-        yield from (slots,) if isinstance(slots, str) else slots
-    yield from getattr(cls, "__struct_fields__", ())
-
-
-def _plain_text(value: object) -> str:
-    """Return a text without addresses: what is no plain value stands as its name."""
-    if isinstance(value, str | int | float | bytes | NoneType):
-        return repr(value)
-    if isinstance(value, list | tuple):
-        return f"[{','.join(map(_plain_text, value))}]"
-    name = getattr(value, "__qualname__", None)
-    return name if isinstance(name, str) else type(value).__qualname__
+        yield f"{name}={_name(type(value))}:{wording(value)}"
 
 
 def _name(cls: type) -> str:

@@ -189,13 +189,13 @@ class _Pydantic(Maker):
         fields = {name: each for name, each in vars(value).items() if name in self._all}
         return {
             "dict": {**fields, **additions(value, self.names, object)},
-            "set": set(value.__pydantic_fields_set__),
+            "set": sorted(value.__pydantic_fields_set__),
             "extra": value.__pydantic_extra__,
             "private": value.__pydantic_private__,
         }
 
     def remake(self, state: State) -> Any:
-        return self._complete(state["dict"], state["set"], state["extra"], state["private"])
+        return self._complete(state["dict"], set(state["set"]), state["extra"], state["private"])
 
     def _complete(
         self, fields: State, chosen: set[str], extra: State | None, private: State | None

@@ -43,6 +43,9 @@ _TIME = Struct(">BBBIB")
 _TIMEDELTA = Struct(">iII")  # days, seconds, microseconds
 _OFFSET = Struct(">iI")  # seconds, microseconds; the name behind it
 
+# A fraction is reduced when it is made, which takes time by the square of its size.
+_MAX_FRACTION = 8192
+
 
 def _int(value: int) -> bytes:
     return value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True)
@@ -57,11 +60,15 @@ def _read_text(data: bytes) -> str:
 
 
 def _fraction(value: Fraction) -> bytes:
-    above = _int(value.numerator)
-    return len(above).to_bytes(4, "big") + above + _int(value.denominator)
+    above, below = _int(value.numerator), _int(value.denominator)
+    if len(above) + len(below) > _MAX_FRACTION:
+        raise TypeError(f"a fraction of more than {_MAX_FRACTION} bytes takes too long to read")
+    return len(above).to_bytes(4, "big") + above + below
 
 
 def _read_fraction(data: bytes) -> Fraction:
+    if len(data) > _MAX_FRACTION + 4:
+        raise ValueError("a fraction that takes too long to read")
     end = 4 + int.from_bytes(data[:4], "big")
     return Fraction(_read_int(data[4:end]), _read_int(data[end:]))
 

@@ -206,8 +206,9 @@ class _Survey:
             return Pairs(cls, Anything(), Atom(int))
         if not isinstance(cls, type):
             return Refused(repr(cls), "it is no class")
-        if registered(cls) is not None:
-            return Own(cls, type_name(cls))
+        own = registered(cls)
+        if own is not None:
+            return Own(cls, f"{type_name(cls)} {own.version}")
         if issubclass(cls, Enum):
             return Members(cls)
         if is_known_to_pydantic_alone(cls):

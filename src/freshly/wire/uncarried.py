@@ -20,6 +20,7 @@ _ROWS = {"django.db.models.base.Model", "peewee.Model", "tortoise.models.Model"}
 # Tables, arrays and tensors.
 _ARRAYS = ("__array__", "__dataframe__", "__arrow_c_array__", "__arrow_c_stream__")
 
+_OPEN = "it is opened and closed, not stored: return what was read from it"
 _USED_UP = "it is used up by its first reader: return a list, or what it comes from"
 
 
@@ -30,14 +31,16 @@ def why_not(cls: Any) -> str | None:
             "a row of a database belongs to its session: return a dataclass, a TypedDict or a model "
             "made from it"
         )
+    if _is_subclass(cls, (IOBase,)):
+        return _OPEN
     if cls in (abc.Iterable, abc.AsyncIterable) or _is_subclass(cls, _ONCE):
         return _USED_UP
     if _is_subclass(cls, _CODE) or cls is abc.Callable:
         return "code is no data: return what it would be called for"
     if any(hasattr(cls, mark) for mark in _ARRAYS):
         return f"register_type({cls.__name__}, encode=..., decode=...) says how to store it"
-    if _is_subclass(cls, (IOBase,)) or any(hasattr(cls, mark) for mark in _RESOURCES):
-        return "it is opened and closed, not stored: return what was read from it"
+    if any(hasattr(cls, mark) for mark in _RESOURCES):
+        return _OPEN
     return None
 
 
