@@ -17,6 +17,7 @@ from typing import Any
 
 from ..core.typename import type_name
 from .shape import (
+    Again,
     Anything,
     Atom,
     Choice,
@@ -72,7 +73,7 @@ def _says_nothing(shape: Shape) -> bool:
 def _is_plain(shape: Shape) -> bool:
     """Return whether msgpack alone tells the types of such a value."""
     match shape:
-        case Anything():
+        case Anything() | Again():
             return True
         case Atom(cls=cls):
             return cls in _JSON_LIKE
@@ -97,6 +98,8 @@ def _text(shape: Shape, met: set[Record]) -> str:
     match shape:
         case Anything(why=why):
             return f"any({why})" if why else "any"
+        case Again(label=label):
+            return f"^{label}"
         case Atom(cls=cls):
             return _name(cls)
         case Items(cls=cls, item=item):

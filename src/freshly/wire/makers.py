@@ -60,10 +60,12 @@ class Maker:
 
     def state(self, value: Any) -> State:
         """Return all attributes of an instance that is not regular."""
-        absent = object()
-        found = {name: getattr(value, name, absent) for name in self.names}
-        present = {name: each for name, each in found.items() if each is not absent}
-        return {**present, **additions(value, self.names, object)}
+        slots, fields = _slots(self.cls), getattr(value, "__dict__", {})
+        is_set = {
+            name for name in self.names if name in fields or (name in slots and hasattr(value, name))
+        }
+        found = {name: getattr(value, name) for name in self.names if name in is_set}
+        return {**found, **additions(value, self.names, object)}
 
     def remake(self, state: State) -> Any:
         """Return the instance that had ``state``."""
@@ -77,12 +79,11 @@ class Maker:
 
         def values(value: Any) -> tuple[Any, ...] | None:
             try:
-                found = get(value)
-                if in_dict == len(value.__dict__) and not may_have_more:
-                    return found
+                # A field may be read from the class, which msgspec does not do.
+                found = get(value) if in_dict == len(value.__dict__) else None
             except AttributeError:
                 return None
-            return None if additions(value, names, object) else found
+            return None if may_have_more and additions(value, names, object) else found
 
         def values_of_slots(value: Any) -> tuple[Any, ...] | None:
             try:

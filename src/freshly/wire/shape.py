@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from .ownership import Owner
 
 __all__ = [
+    "Again",
     "Anything",
     "Atom",
     "Choice",
@@ -33,6 +34,13 @@ class Anything:
     """Nothing is known of the value. ``why`` names an annotation that could not be read."""
 
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What an alias that names itself stands for: ``type Json = list[Json] | str``."""
+
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +145,7 @@ class Refused:
 
 Shape: TypeAlias = (
     Anything
+    | Again
     | Atom
     | Items
     | Fixed

@@ -12,7 +12,6 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import InitVar
-from datetime import date, datetime, time, timedelta
 from enum import Enum
 from typing import (
     Annotated,
@@ -21,8 +20,12 @@ from typing import (
     Final,
     ForwardRef,
     Literal,
+    LiteralString,
+    Never,
+    NoReturn,
     NotRequired,
     Required,
+    Self,
     TypeVar,
     Union,
 )
@@ -32,6 +35,7 @@ from .declared import declaration
 from .ownership import is_known_to_pydantic_alone, of_pydantic, registered
 from .plain import ATOMS
 from .shape import (
+    Again,
     Anything,
     Atom,
     Choice,
@@ -104,15 +108,22 @@ class _Survey:
             return Anything()
         if isinstance(given, str | ForwardRef):
             return self._text(given, bound)
+        if given is Never or given is NoReturn:
+            return Anything()
+        if given is LiteralString:
+            return Atom(str)
+        if given is Self and Self in bound:
+            return self.shape(bound[Self], {})
         if isinstance(given, TypeVar):
             return self._variable(given, bound)
         if hasattr(given, "__supertype__"):  # a NewType
             return self.shape(given.__supertype__, bound)
-        if hasattr(given, "__value__") and hasattr(given, "__type_params__"):
-            return self._alias(given, (), bound)
+        # First of all its origin: what is subscribed passes for what it subscribes.
         origin, arguments = typing.get_origin(given), typing.get_args(given)
         if origin is not None:
             return self._generic(given, origin, arguments, bound)
+        if hasattr(given, "__value__") and hasattr(given, "__type_params__"):
+            return self._alias(given, (), bound)
         return self._class(given) if isinstance(given, type) else Anything(repr(given))
 
     # -- what is no class --------------------------------------------------------------------
@@ -135,9 +146,8 @@ class _Survey:
         return Anything()
 
     def _alias(self, alias: Any, arguments: tuple[Any, ...], bound: Mapping[Any, Any]) -> Shape:
-        # An alias may name itself: type Json = list[Json] | str.
         if id(alias) in self._aliases:
-            return Anything(f"{alias.__name__}, which names itself")
+            return Again(alias.__name__)
         given = self._arguments(arguments, bound)
         self._aliases.add(id(alias))
         try:
@@ -194,7 +204,7 @@ class _Survey:
     # -- classes -----------------------------------------------------------------------------
 
     def _class(self, cls: Any, arguments: tuple[Any, ...] = ()) -> Shape:
-        if cls in ATOMS or cls in _TIMES:
+        if cls in ATOMS or _is_unset(cls):
             return Atom(cls)
         if cls is tuple:
             return Items(tuple, Anything())
@@ -231,7 +241,11 @@ class _Survey:
             return known
         declared = declaration(cls, arguments, self._names)
         if declared is None:
-            return Refused(type_name(cls), "its fields are not declared")
+            return Refused(
+                type_name(cls),
+                f"its fields are not declared: make it a dataclass, or say how to store it with "
+                f"register_type({cls.__name__}, encode=..., decode=...)",
+            )
         record = Record(
             cls,
             _with_arguments(cls, arguments),
@@ -242,8 +256,9 @@ class _Survey:
             declared.by_fields,
         )
         self._records[cls, arguments] = record
+        bound = {**declared.bound, Self: record.annotation}
         record.fields = tuple(
-            Field(each.name, self.shape(each.annotation, declared.bound), each.is_required)
+            Field(each.name, self.shape(each.annotation, bound), each.is_required)
             for each in declared.fields
         )
         return record
@@ -253,5 +268,9 @@ def _with_arguments(cls: Any, arguments: tuple[Any, ...]) -> Any:
     return cls[arguments] if arguments else cls
 
 
-_TIMES = (date, datetime, time, timedelta)
+def _is_unset(cls: Any) -> bool:
+    """Return whether it is the type of msgspec.UNSET, which says that a field was not there."""
+    return getattr(cls, "__name__", "") == "UnsetType" and cls.__module__.startswith("msgspec")
+
+
 _BUILTINS = {**vars(__import__("builtins"))}

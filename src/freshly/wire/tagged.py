@@ -28,7 +28,8 @@ MARK = b"\xc1"
 # Levels of values within values. Each takes a few of Python's 1000 frames, also where it is read.
 _DEPTH = 100
 
-# Extensions of values with parts. Those without are numbered in plain.py, from 1 up to 31.
+# Extensions of values with parts. Those without are numbered in plain.py, from 1 up to 30.
+_UNSET: Final = 31  # msgspec.UNSET
 _TUPLE: Final = 32
 _SET: Final = 33
 _FROZENSET: Final = 34
@@ -91,6 +92,9 @@ class Tagged:
             Counter: self._flat(_COUNTER),
             range: self._range,
         }
+        unset = need("msgspec", "a store outside of the process").UNSET
+        self._writers[type(unset)] = lambda value, depth: self._ext(_UNSET, b"")
+        self._readers: dict[int, Callable[[bytes], Any]] = {**READERS, _UNSET: lambda data: unset}
         for number, each in enumerate(classes):
             self._learn(number, each)
 
@@ -242,7 +246,7 @@ class Tagged:
     # -- reading -----------------------------------------------------------------------------
 
     def _read(self, code: int, view: memoryview) -> Any:
-        reader = READERS.get(code)
+        reader = self._readers.get(code)
         if reader is not None:
             return reader(bytes(view))
         return self._builders[code](self._unpack(view))
