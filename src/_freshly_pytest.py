@@ -1,4 +1,4 @@
-"""The pytest plugin: an empty cache and a clock for a test that asks for one of these fixtures.
+"""The pytest plugin: an empty cache, a clock and guards for a test that asks for these fixtures.
 
 It stands outside of the package, and imports nothing of it until a test asks. pytest loads the
 plugins of everything that is installed; a run without freshly in its tests pays for this file alone.
@@ -67,3 +67,35 @@ def freshly_cache(freshly_clock: ManualClock) -> Cache:
     import freshly
 
     return freshly.cache
+
+
+@pytest.fixture
+def freshly_no_leaks(freshly_clock: ManualClock, freshly_caches: Iterable[Cache]) -> Iterator[None]:
+    """Fail if a load, a refresh or somebody who waits for one is left over when the test ends."""
+    import freshly
+    from freshly.testing import assert_no_leaks
+
+    yield
+    assert_no_leaks(freshly.cache, *freshly_caches)
+
+
+@pytest.fixture
+def freshly_no_mutations(freshly_clock: ManualClock, freshly_caches: Iterable[Cache]) -> Iterator[None]:
+    """Fail if a cached value was changed by somebody who had got it."""
+    import freshly
+    from freshly.testing import assert_no_mutations
+
+    with assert_no_mutations(freshly.cache, *freshly_caches):
+        yield
+
+
+@pytest.fixture
+def freshly_no_hidden_context(
+    freshly_clock: ManualClock, freshly_caches: Iterable[Cache]
+) -> Iterator[None]:
+    """Fail if a loader read a context variable that its ``vary`` does not name."""
+    import freshly
+    from freshly.testing import assert_no_hidden_context
+
+    with assert_no_hidden_context(freshly.cache, *freshly_caches):
+        yield

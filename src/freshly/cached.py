@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from functools import partial
 from inspect import Signature, signature
 from types import FunctionType
@@ -127,6 +128,15 @@ class Cached:
 
     def tags(self, values: tuple[Any, ...]) -> tuple[str, ...]:
         return self._tags.of_arguments(dict(zip(self._keys.names, values, strict=True)))
+
+    @property
+    def vary(self) -> tuple[ContextVar[Any], ...]:
+        """The context variables that are in the key."""
+        return self._keys.vary
+
+    @property
+    def is_async(self) -> bool:
+        return self._plan.is_async
 
     @property
     def parts(self) -> Parts:

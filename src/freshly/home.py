@@ -77,7 +77,7 @@ class Home:
         self._retired: list[Parts] = []
         self._is_killed = False
         self._max_refreshes = DEFAULT_MAX_REFRESHES
-        self._instruments: list[Instrument] = []
+        self.instruments: list[Instrument] = []
         self._around: Around = _as_it_is
         self.parts = self._open(url, options)
 
@@ -104,7 +104,15 @@ class Home:
         return self._parts_of(self._around(store))
 
     def _parts_of(self, store: Any) -> Parts:
-        parts = Parts(store, self.clock, self._dice, self.emit, self._max_refreshes, self._instruments)
+        parts = Parts(
+            store,
+            self.clock,
+            self._dice,
+            self.emit,
+            self._max_refreshes,
+            self.instruments,
+            self.disabled,
+        )
         if self.is_disabled():
             parts.close_gate()
         return parts
@@ -116,6 +124,11 @@ class Home:
         with self._lock:
             retired, self._retired = self._retired, []
             return retired
+
+    @property
+    def retired(self) -> tuple[Parts, ...]:
+        """What ``setup`` has replaced and nobody has closed yet."""
+        return tuple(self._retired)
 
     def register(self, cached: Handle) -> None:
         with self._lock:
@@ -181,7 +194,7 @@ class Home:
     @contextmanager
     def _state_put_back(self) -> Iterator[None]:
         state = {name: getattr(self, name) for name in _STATE}
-        self._retired, self._instruments = [], [*self._instruments]
+        self._retired, self.instruments = [], [*self.instruments]
         try:
             yield
         finally:
@@ -240,7 +253,7 @@ class Home:
 # What ``isolated`` and ``surrounded`` change, and put back.
 _STATE = (
     "_around",
-    "_instruments",
+    "instruments",
     "_is_killed",
     "_max_refreshes",
     "_observers",

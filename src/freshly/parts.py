@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from .core.budget import Budget
 from .core.events import Emit
-from .core.flight import Flights
+from .core.flight import Flight, Flights
 from .core.pauses import Pauses
 from .core.ports import Clock, Store
 from .runtime.aio import AsyncioRuntime
@@ -34,8 +35,10 @@ class Parts:
         emit: Emit,
         max_refreshes: int,
         instruments: list[Instrument],
+        disabled: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self.instruments = instruments
+        self.disabled = disabled
         self.store = store
         self.clock = clock
         self.flights = Flights()
@@ -48,6 +51,16 @@ class Parts:
         awaited, stepped = self._budgets
         self.awaited = Side(store, self._tasks, self.flights, pauses, awaited, emit, store)
         self.stepped = Side(store.blocking, self._threads, self.flights, pauses, stepped, emit, store)
+
+    def running(self) -> list[tuple[str, Flight]]:
+        """Return what runs for this store, in words, and for which flight."""
+        found = [*self._tasks.running(), *self._threads.running()]
+        known = {flight for _, flight in found}
+        return found + [
+            (f"the load of {flight.key!r} in the thread of its caller", flight)
+            for flight in self.flights.in_the_air()
+            if flight not in known
+        ]
 
     async def close(self, drain: float) -> None:
         """End what runs on asyncio and on threads, then the store."""

@@ -1,66 +1,31 @@
 """A store that fails does not fail its caller, except where a promise would be broken.
 
-The store here is the real one, with a switch that makes each of its operations raise.
+The store here is the real one, behind one that fails when it is told to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 from freshly import Cache, StoreError
-from freshly.core.entry import Entry
-from freshly.core.events import StoreFailed
-from freshly.core.holds import Hold
-from freshly.core.ports import Look
-from freshly.core.shape import ANY, Shape
-from freshly.stores.memory import MemoryStore
-from freshly.testing import ManualClock, Stepper
-
-
-class FailingStore(MemoryStore):
-    """A memory store with a plug."""
-
-    is_down = False
-
-    def _ask(self) -> None:
-        if self.is_down:
-            raise StoreError("the store does not answer")
-
-    async def look(self, key: str, tags: Iterable[str] = (), shape: Shape = ANY) -> Look:
-        self._ask()
-        return await super().look(key, tags, shape)
-
-    async def land(self, entry: Entry[Any], unless: Callable[[], bool], shape: Shape = ANY) -> bool:
-        self._ask()
-        return await super().land(entry, unless, shape)
-
-    async def put(self, entry: Entry[Any], *, is_stamped: bool, shape: Shape = ANY) -> bool:
-        self._ask()
-        return await super().put(entry, is_stamped=is_stamped, shape=shape)
-
-    async def invalidate(self, tags: Iterable[str], hold: Hold | None = None) -> int:
-        self._ask()
-        return await super().invalidate(tags, hold)
-
-    async def ping(self) -> None:
-        self._ask()
+from freshly.observe import StoreFailed
+from freshly.testing import ChaosStore, Fail, Lose, ManualClock, Stepper
 
 
 @pytest.fixture
-def store() -> FailingStore:
-    return FailingStore(ManualClock())
+def cache() -> Cache:
+    return Cache(clock=ManualClock())
 
 
 @pytest.fixture
-def cache(store: FailingStore, monkeypatch: pytest.MonkeyPatch) -> Cache:
-    monkeypatch.setattr("freshly.home.open_store", lambda *_: store)
-    return Cache()
+def store(cache: Cache) -> Iterator[ChaosStore]:
+    with ChaosStore.behind(cache) as store:
+        yield store
 
 
-async def test_a_read_runs_the_loader_and_stores_nothing(cache: Cache, store: FailingStore) -> None:
+async def test_a_read_runs_the_loader_and_stores_nothing(cache: Cache, store: ChaosStore) -> None:
     loads: list[int] = []
 
     @cache(ttl="1h")
@@ -75,7 +40,7 @@ async def test_a_read_runs_the_loader_and_stores_nothing(cache: Cache, store: Fa
     assert [await get(1), await get(1)] == [3, 3]
 
 
-def test_the_same_for_plain_functions(cache: Cache, store: FailingStore) -> None:
+def test_the_same_for_plain_functions(cache: Cache, store: ChaosStore) -> None:
     loads: list[int] = []
 
     @cache(ttl="1h")
@@ -90,7 +55,7 @@ def test_the_same_for_plain_functions(cache: Cache, store: FailingStore) -> None
 
 
 async def test_a_store_that_fails_between_look_and_landing_costs_the_entry_only(
-    cache: Cache, store: FailingStore
+    cache: Cache, store: ChaosStore
 ) -> None:
     step = Stepper()
     events: list[object] = []
@@ -112,7 +77,7 @@ async def test_a_store_that_fails_between_look_and_landing_costs_the_entry_only(
     assert cache.stats().entries == 0
 
 
-async def test_the_loaders_own_error_passes_through(cache: Cache, store: FailingStore) -> None:
+async def test_the_loaders_own_error_passes_through(cache: Cache, store: ChaosStore) -> None:
     @cache(ttl="1h")
     async def get() -> str:
         raise LookupError("no such user")
@@ -124,7 +89,7 @@ async def test_the_loaders_own_error_passes_through(cache: Cache, store: Failing
 
 
 async def test_callers_of_one_tick_share_a_load_without_the_store(
-    cache: Cache, store: FailingStore
+    cache: Cache, store: ChaosStore
 ) -> None:
     """They all began before the loader did, so its value answers each of them."""
     step = Stepper()
@@ -144,7 +109,7 @@ async def test_callers_of_one_tick_share_a_load_without_the_store(
     assert [await reader for reader in readers] == [1] * 10
 
 
-async def test_a_caller_that_comes_later_loads_for_itself(cache: Cache, store: FailingStore) -> None:
+async def test_a_caller_that_comes_later_loads_for_itself(cache: Cache, store: ChaosStore) -> None:
     """Nobody can say what was invalidated since the first load began."""
     step = Stepper()
     loads: list[int] = []
@@ -167,7 +132,7 @@ async def test_a_caller_that_comes_later_loads_for_itself(cache: Cache, store: F
     assert [await first, await second] == [1, 2]
 
 
-async def test_by_hand_nothing_is_found_and_nothing_stored(cache: Cache, store: FailingStore) -> None:
+async def test_by_hand_nothing_is_found_and_nothing_stored(cache: Cache, store: ChaosStore) -> None:
     await cache.set("key", "value")
 
     store.is_down = True
@@ -180,18 +145,18 @@ async def test_by_hand_nothing_is_found_and_nothing_stored(cache: Cache, store: 
 
 
 async def test_an_invalidation_that_cannot_be_carried_out_raises(
-    cache: Cache, store: FailingStore
+    cache: Cache, store: ChaosStore
 ) -> None:
     """Or its caller would believe in a promise that nobody keeps."""
     store.is_down = True
 
-    with pytest.raises(StoreError, match="does not answer"):
+    with pytest.raises(StoreError, match="told to be down"):
         await cache.delete_tags("user:1")
-    with pytest.raises(StoreError, match="does not answer"):
+    with pytest.raises(StoreError, match="told to be down"):
         await cache.ping()
 
 
-async def test_a_writer_learns_that_its_invalidation_failed(cache: Cache, store: FailingStore) -> None:
+async def test_a_writer_learns_that_its_invalidation_failed(cache: Cache, store: ChaosStore) -> None:
     written: list[str] = []
 
     @cache.invalidates("user:{user_id}")
@@ -203,3 +168,49 @@ async def test_a_writer_learns_that_its_invalidation_failed(cache: Cache, store:
     with pytest.raises(StoreError):
         await rename(1, "Grace")
     assert written == ["Grace"]
+
+
+async def test_an_invalidation_whose_answer_is_lost_raises_though_it_was_carried_out(
+    cache: Cache,
+) -> None:
+    """Nobody can tell that from one that was not: the caller has to know that it is not sure."""
+    await cache.set("key", "value", tags=["t"])
+
+    with ChaosStore.behind(cache, Lose("invalidate")):
+        with pytest.raises(StoreError, match="was lost"):
+            await cache.delete_tags("t")
+        assert await cache.get("key") is None
+
+
+async def test_a_landing_whose_answer_is_lost_serves_its_caller_and_the_next(cache: Cache) -> None:
+    loads: list[int] = []
+
+    @cache(ttl="1h")
+    async def get() -> int:
+        loads.append(1)
+        return len(loads)
+
+    with ChaosStore.behind(cache, Lose("land")):
+        assert [await get(), await get()] == [1, 1]
+
+
+async def test_what_an_overtaken_load_brought_is_not_kept_if_its_landing_failed(
+    cache: Cache,
+) -> None:
+    """
+    1. A load begins; its landing fails, and it answers its caller.
+    2. The tag is invalidated.
+    3. The next read loads.
+    """
+    versions = [1]
+
+    @cache(ttl="1h", tags=["t"])
+    async def get() -> int:
+        return versions[-1]
+
+    with ChaosStore.behind(cache, Fail("land")):
+        assert await get() == 1
+        versions.append(2)
+        await cache.delete_tags("t")
+        assert await get() == 2
+        assert await get() == 2

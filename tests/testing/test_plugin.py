@@ -313,6 +313,93 @@ def test_who_does_not_ask_keeps_the_cache_as_it_is(pytester: pytest.Pytester) ->
     outcome.assert_outcomes(passed=2)
 
 
+GUARDED = {
+    "freshly_no_leaks": (
+        """
+        cache.setup("mem://")
+        """,
+        "*a store that setup() replaced is not closed*",
+    ),
+    "freshly_no_mutations": (
+        """
+        get_names().append("new")
+        """,
+        "*app.get_names, key 'app.get_names()': [[]1[]] was missing and is 'new'; last asked for at *",
+    ),
+    "freshly_no_hidden_context": (
+        """
+        get_greeting()
+        """,
+        "*app.get_greeting read 'locale' at *write vary=[[]locale[]] in its decorator*",
+    ),
+}
+
+GUARDED_APP = """
+
+    from contextvars import ContextVar
+
+    locale = ContextVar("locale", default="en")
+
+    @cache(ttl="1h")
+    def get_names():
+        return ["Ada"]
+
+    @cache(ttl="1h")
+    def get_greeting():
+        return {"en": "hello"}[locale.get()]
+"""
+
+
+@pytest.mark.parametrize("guard", GUARDED)
+def test_a_guard_fails_the_test_that_has_it_coming_when_it_ends(
+    pytester: pytest.Pytester, guard: str
+) -> None:
+    act, message = GUARDED[guard]
+    pytester.makepyfile(
+        app=APP + GUARDED_APP,
+        test_app=f"""
+            from app import cache, get_greeting, get_names
+
+            def test_bad({guard}):
+                {act.strip()}
+
+            def test_good({guard}):
+                cache.blocking.set("k", 1)
+
+            def test_bad_and_unguarded(freshly_cache):
+                {act.strip()}
+        """,
+    )
+
+    outcome = pytester.runpytest_inprocess(*CAREFUL, *STRICT)
+
+    outcome.assert_outcomes(passed=3, errors=1)
+    outcome.stdout.fnmatch_lines(["*ERROR at teardown of test_bad *", message])
+
+
+def test_all_guards_go_together_with_the_guides_story(pytester: pytest.Pytester) -> None:
+    outcome = run_here(
+        pytester,
+        *AUTO,
+        *("-o", f"freshly_autouse={' '.join(GUARDED)}"),
+        test_app="""
+            from app import cache, get_name, get_user, update_user
+
+            async def test_async(freshly_clock):
+                assert (await get_user(123))["name"] == "Old Name"
+                await update_user(123, {"name": "New Name"})
+                assert (await get_user(123))["name"] == "New Name"
+                freshly_clock.advance("1h")
+                assert cache.stats().loads == 2
+
+            def test_blocking():
+                assert get_name(123) == get_name(123) == "New Name"
+        """,
+    )
+
+    outcome.assert_outcomes(passed=2)
+
+
 def test_a_run_without_freshly_imports_nothing_of_it(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """

@@ -10,7 +10,26 @@ from typing import Annotated, Any, assert_type
 
 from freshly import Cache, Entry, LoadTimeout, NoKey, Stamp, Stats, Token, cache, until
 from freshly.observe import EVERYTHING, Loaded, LoadFailed, Log
-from freshly.testing import History, Journal, Violation, judge, read_journal
+from freshly.testing import (
+    ChaosLoader,
+    ChaosStore,
+    Fail,
+    History,
+    Journal,
+    ManualClock,
+    Pause,
+    Stepper,
+    Violation,
+    assert_fresh,
+    assert_hit,
+    assert_invalidates,
+    assert_miss,
+    assert_no_leaks,
+    count_loads,
+    isolated,
+    judge,
+    read_journal,
+)
 
 
 class User:
@@ -320,6 +339,29 @@ def journals(journal: Journal) -> None:
     journal.invalidated("user:1", 2)
     assert_type(judge([journal, read_journal(Path("journal"))], bound=1.0), History)
     assert_type(judge([journal]).violations, list[Violation])
+
+
+async def testing(own: Cache, service: Service) -> None:
+    with isolated(own) as clock:
+        assert_type(clock, ManualClock)
+        assert_type(await assert_hit(get_user, 1, full=True), Entry[User])
+        assert_type(assert_hit(square, 1), Entry[int])
+        assert_type(await assert_hit(service.get, 1), Entry[User])
+        await assert_miss(get_user, 1)
+        assert_miss(square, 1)
+        await assert_fresh(get_user, 1)
+        assert_fresh(square, x=1)
+        with count_loads(get_user, square, service.get) as loads:
+            assert_type(loads.count, int)
+        with assert_invalidates("a", keys=["k"], cache=own) as seen:
+            assert_type(seen.tags, list[str])
+        with ChaosStore.behind(own, Fail("look", 2)) as store:
+            assert_type(store, ChaosStore)
+        with ChaosLoader(get_user, Pause("load"), step=Stepper()) as loader:
+            assert_type(loader, ChaosLoader)
+        assert_no_leaks(own)
+
+    await assert_hit(get_user, "1")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
 async def load() -> User:

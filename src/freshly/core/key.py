@@ -104,6 +104,11 @@ class KeyMaker:
         self._vary = tuple((variable, f"~{variable.name}=") for variable in _variables(vary))
         self.varies = bool(self._vary)
 
+    @property
+    def vary(self) -> tuple[ContextVar[Any], ...]:
+        """The context variables that count."""
+        return tuple(variable for variable, _ in self._vary)
+
     def make(self, arguments: Mapping[str, Any]) -> Key:
         """Return the key of a call with ``arguments``: all parameters by name, defaults applied.
 

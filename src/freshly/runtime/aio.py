@@ -136,6 +136,10 @@ class AsyncioRuntime:
         me = asyncio.current_task()
         return [task for task in self._tasks if task.get_loop() is loop and task is not me]
 
+    def running(self) -> list[tuple[str, Flight]]:
+        """Return what runs, and for which flight."""
+        return [(f"the task {task.get_name()!r}", flight) for task, flight in self._tasks.items()]
+
     def cancel_all(self) -> None:
         """Cancel all tasks without waiting: for a caller that has no loop."""
         for flight in list(self._tasks.values()):

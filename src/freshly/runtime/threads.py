@@ -133,6 +133,16 @@ class ThreadRuntime:
         elif not over.wait(max(0.0, until - self._clock.now())):
             ring()
 
+    def running(self) -> list[tuple[str, Flight]]:
+        """Return what runs in the pools, or waits there, and for which flight."""
+        with self._lock:
+            flights = list(self._jobs.values())
+        verbs = ["refreshes" if flight.is_background else "loads" for flight in flights]
+        return [
+            (f"a thread that {verb} {flight.key!r}", flight)
+            for verb, flight in zip(verbs, flights, strict=True)
+        ]
+
     def close(self, drain: float) -> None:
         """End what runs in the pools: what has not begun is dropped, the rest gets ``drain`` seconds.
 
