@@ -64,7 +64,8 @@ class Server:
         self.port = free_port()
         self.socket = folder / "socket"
         self._executable = executable
-        self._config = {**QUIET, **(config or {})}
+        #: Of its configuration, for the next start.
+        self.directives = {**QUIET, **(config or {})}
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
         self._admin: redis.Redis | None = None
@@ -107,11 +108,11 @@ class Server:
 
     # -- life --------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Start the server, and return when it answers."""
+    def start(self, *, until_ready: bool = True) -> None:
+        """Start the server, and return when it answers: with ``until_ready`` also when it has data."""
         assert self._process is None, "the server runs already"
         directives = {
-            **self._config,
+            **self.directives,
             "port": str(self.port),
             "unixsocket": str(self.socket),
             "dir": str(self.folder),
@@ -127,9 +128,12 @@ class Server:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        wait_until(self._answers, f"{self.kind.name} does not answer; {self.folder / 'log'}")
+        wait_until(
+            lambda: self._answers(until_ready=until_ready),
+            f"{self.kind.name} does not answer; {self.folder / 'log'}",
+        )
 
-    def _answers(self) -> bool:
+    def _answers(self, *, until_ready: bool) -> bool:
         assert self._process is not None
         if self._process.poll() is not None:
             raise AssertionError(
@@ -138,7 +142,7 @@ class Server:
         try:
             return bool(self.admin.ping())
         except redis.exceptions.BusyLoadingError:
-            return False
+            return not until_ready
         except redis.exceptions.ConnectionError:
             return False
 

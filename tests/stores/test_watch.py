@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -12,10 +11,8 @@ from freshly.core.breaker import Breaker
 from freshly.core.events import Event, StoreDown, StoreUp
 from freshly.errors import StoreUnreachableError
 from freshly.runtime.threads import finish
-from freshly.stores.watch import Watch
+from freshly.stores.watch import Turn, Watch
 from freshly.testing import ManualClock, Stepper
-
-Call = Callable[[], Awaitable[str]]
 
 
 class Server:
@@ -33,7 +30,8 @@ class Server:
         self.error: StoreError | None = None
         self.asked = 0
 
-    async def call(self) -> str:
+    async def call(self, turn: Turn) -> str:
+        turn.begin()
         self.asked += 1
         if self.error is not None:
             raise self.error
@@ -96,7 +94,7 @@ async def test_who_asks_always_asks_a_store_that_is_down_and_brings_it_back(serv
 async def test_a_cancelled_call_says_nothing_about_the_store(server: Server) -> None:
     step = Stepper()
 
-    async def hang() -> str:
+    async def hang(turn: Turn) -> str:
         await step.stop("asking")
         return "answer"
 
@@ -120,3 +118,54 @@ def test_the_same_for_the_blocking_colour(server: Server) -> None:
     server.error = None
     assert finish(server.ask()) == "answer"
     assert server.asked == 2
+
+
+async def test_whose_turn_comes_when_the_store_is_down_does_not_ask(server: Server) -> None:
+    """Callers that wait for a connection do not each wait for a time-out after it."""
+    step = Stepper()
+
+    async def wait_for_a_connection(turn: Turn) -> str:
+        await step.stop("waiting")
+        return await server.call(turn)
+
+    waiting = [step.start(server.watch.ask(wait_for_a_connection)) for _ in range(3)]
+    await step.reached("waiting")
+    server.error = StoreUnreachableError("no answer")
+    with pytest.raises(StoreError):
+        await server.ask()
+    for _ in waiting:
+        step.go("waiting")
+
+    for caller in waiting:
+        with pytest.raises(StoreUnreachableError, match="again in"):
+            await caller
+    assert server.asked == 1
+
+
+async def test_answers_from_before_its_turn_do_not_speak_for_a_call(server: Server) -> None:
+    """It waited while others were answered, and then nobody was."""
+    step = Stepper()
+
+    async def wait_for_a_connection(turn: Turn) -> str:
+        await step.stop("waiting")
+        return await server.call(turn)
+
+    waiting = step.start(server.watch.ask(wait_for_a_connection))
+    await step.reached("waiting")
+    await server.ask()
+    server.error = StoreUnreachableError("no answer")
+    step.go("waiting")
+    with pytest.raises(StoreUnreachableError):
+        await waiting
+
+    assert server.watch.is_down
+
+
+async def test_the_one_that_tries_asks_although_the_store_is_down(server: Server) -> None:
+    server.error = StoreUnreachableError("no answer")
+    with pytest.raises(StoreError):
+        await server.ask()
+    server.clock.advance(1.0)
+    server.error = None
+
+    assert await server.ask() == "answer"

@@ -34,22 +34,28 @@ class Watch:
     def is_down(self) -> bool:
         return self._breaker.is_open
 
-    async def ask(self, call: Callable[[], Awaitable[T]], *, always: bool = False) -> T:
+    @property
+    def answers(self) -> int:
+        return self._breaker.answers
+
+    async def ask(self, call: Callable[[Turn], Awaitable[T]], *, always: bool = False) -> T:
         """Return what ``call`` returns, or raise without calling while the store is down.
 
-        ``call`` raises ``StoreUnreachableError`` where there was no answer. An error reply is an
-        answer, whatever it says. ``always`` asks a store that is down too, for callers that nobody
-        waits for.
+        ``call`` begins its turn when it has a connection, and raises ``StoreUnreachableError`` where
+        there was no answer. An error reply is an answer, whatever it says. ``always`` asks a store
+        that is down too, for callers that nobody waits for.
         """
+        may_go_on = always or self._breaker.is_open
         admitted = self._breaker.admit(self._now())
         if admitted is None:
             if not always:
-                raise self._unasked()
+                raise self.unasked()
             admitted = self._breaker.answers
+        turn = Turn(self, admitted, may_go_on=may_go_on)
         try:
-            answer = await call()
+            answer = await call(turn)
         except StoreUnreachableError as error:
-            if self._breaker.failed(admitted, self._now()):
+            if error.was_asked and self._breaker.failed(turn.admitted, self._now()):
                 self._emit(StoreDown, error)
             raise
         except StoreError:
@@ -63,9 +69,32 @@ class Watch:
         if seconds is not None:
             self._emit(StoreUp, seconds)
 
-    def _unasked(self) -> StoreUnreachableError:
+    def unasked(self) -> StoreUnreachableError:
         seconds = self._breaker.seconds_to_try(self._now())
         return StoreUnreachableError(
             f"{self._server} did not answer the last calls; it is tried again in {seconds:.1f} s",
             was_asked=False,
         )
+
+
+class Turn:
+    """The turn of one call: it may have waited for a connection while the store went down.
+
+    ``may_go_on`` says that it asks a store that is down too: it is the one that tries.
+    """
+
+    __slots__ = ("_may_go_on", "_watch", "admitted")
+
+    def __init__(self, watch: Watch, admitted: int, *, may_go_on: bool) -> None:
+        self._watch = watch
+        self._may_go_on = may_go_on
+        self.admitted = admitted
+
+    def begin(self) -> None:
+        """Begin to ask, or raise if it was found meanwhile that nobody answers.
+
+        What others were answered while this call waited for its turn says nothing about its own end.
+        """
+        if self._watch.is_down and not self._may_go_on:
+            raise self._watch.unasked()
+        self.admitted = self._watch.answers

@@ -87,7 +87,7 @@ def address_of(url: str, options: Mapping[str, Any], timeout: float) -> Address:
     return Address(
         server,
         lambda: _blocking.Connection(**arguments),
-        lambda: _awaited.Connection(**arguments),
+        lambda: _awaited.Connection(**_without_limits(arguments)),
     )
 
 
@@ -102,7 +102,7 @@ def _at_socket(parts: SplitResult, arguments: dict[str, Any], options: Mapping[s
     return Address(
         f"unix://{path}",
         lambda: _blocking.UnixDomainSocketConnection(**arguments),
-        lambda: _awaited.UnixDomainSocketConnection(**arguments),
+        lambda: _awaited.UnixDomainSocketConnection(**_without_limits(arguments)),
     )
 
 
@@ -118,8 +118,17 @@ def _by_tls(server: str, arguments: dict[str, Any], options: Mapping[str, Any]) 
     return Address(
         server,
         lambda: _blocking.SSLConnection(**arguments),
-        lambda: _awaited.SSLConnection(**arguments),
+        lambda: _awaited.SSLConnection(**_without_limits(arguments)),
     )
+
+
+def _without_limits(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the arguments of an awaited connection: its limit is the one around the whole errand.
+
+    The client would limit each command besides, with ``asyncio.wait_for``. Before Python 3.12 that
+    starts a task each time, and may swallow the cancelling by the outer limit (python/cpython#86296).
+    """
+    return {**arguments, "socket_timeout": None, "socket_connect_timeout": None}
 
 
 def _refuse_tls(scheme: str, options: Mapping[str, Any]) -> None:
@@ -200,7 +209,8 @@ def _dialler(client: Any, timeout: float, face: str, wanted: str) -> Callable[[]
 
         return refuse
     pool = client.connection_pool
-    retry: Any = AwaitedRetry if isinstance(client, redis.asyncio.Redis) else Retry
+    is_awaited = isinstance(client, redis.asyncio.Redis)
+    retry: Any = AwaitedRetry if is_awaited else Retry
 
     def dial() -> Any:
         arguments = {
@@ -212,7 +222,7 @@ def _dialler(client: Any, timeout: float, face: str, wanted: str) -> Callable[[]
             "socket_timeout": timeout,
             "socket_connect_timeout": timeout,
         }
-        return pool.connection_class(**arguments)
+        return pool.connection_class(**(_without_limits(arguments) if is_awaited else arguments))
 
     return dial
 

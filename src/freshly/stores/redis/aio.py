@@ -12,7 +12,7 @@ from redis.exceptions import ResponseError
 
 from .failures import FAILURES, explained, no_answer
 from .line import Line
-from .lines import Errand
+from .lines import PATIENCE, Errand
 from .scripts import Command
 
 T = TypeVar("T")
@@ -48,6 +48,9 @@ class AsyncWire:
             sock = writer.get_extra_info("socket")
             with suppress(OSError, RuntimeError, AttributeError):
                 writer.transport.abort()
+            with suppress(OSError, RuntimeError, AttributeError):
+                # What the loop would have called next: it closes the socket.
+                writer.transport._call_connection_lost(None)
             with suppress(OSError, AttributeError):
                 sock._sock.close()
 
@@ -71,7 +74,8 @@ class AsyncLines:
     async def run(self, errand: Errand[T]) -> T:
         pool = self._pool()
         try:
-            async with asyncio.timeout(self._timeout), pool.places:
+            async with asyncio.timeout(PATIENCE * self._timeout) as limit, pool.places:
+                limit.reschedule(asyncio.get_running_loop().time() + self._timeout)
                 return await self._run(pool, errand)
         except TimeoutError:
             raise no_answer(self._server, f"nothing within {self._timeout:g} s") from None

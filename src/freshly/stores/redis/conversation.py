@@ -11,7 +11,7 @@ from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import ResponseError
 
 from ...errors import StoreError
-from ..watch import Watch
+from ..watch import Turn, Watch
 from .failures import explained, is_not_primary
 from .journal import Journal
 from .layout import HEAD, Layout
@@ -73,9 +73,11 @@ class Conversation:
         errand = partial(self._errand, questions, proven)
         return await self._watch.ask(partial(self._try, errand), always=always)
 
-    async def _try(self, errand: Callable[[Line], Awaitable[Answer | None]]) -> Answer:
+    async def _try(
+        self, errand: Callable[[Turn, Line], Awaitable[Answer | None]], turn: Turn
+    ) -> Answer:
         for _ in range(ATTEMPTS):
-            answer = await self._lines.run(errand)
+            answer = await self._lines.run(partial(errand, turn))
             if answer is not None:
                 return answer
             self._lines.forget_idle()
@@ -83,8 +85,11 @@ class Conversation:
             f"{self._server} is no primary, or changes its role faster than it can be asked"
         )
 
-    async def _errand(self, questions: Sequence[Question], proven: bool, line: Line) -> Answer | None:
+    async def _errand(
+        self, questions: Sequence[Question], proven: bool, turn: Turn, line: Line
+    ) -> Answer | None:
         """Ask on ``line``; return ``None`` if it is to be asked again on a new one."""
+        turn.begin()
         if line.fence is None:
             await self._greet(line)
             replies = await line.ask(questions)

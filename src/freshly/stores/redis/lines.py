@@ -8,14 +8,19 @@ from typing import Protocol, TypeVar
 from .line import Line
 
 T = TypeVar("T")
+# Time-outs that a caller waits for its turn: a thousand callers at a time are slow together although
+# each errand is quick. When nobody answers they do not wait so long, since whose turn comes after the
+# breaker has opened asks nothing.
+PATIENCE = 10
+
 Errand = Callable[[Line], Awaitable[T]]
 
 
 class Lines(Protocol):
     """Runs errands on connections, at most ``pool_size`` at a time; who comes later waits its turn.
 
-    An errand and the wait for its turn take ``timeout`` seconds at most. A connection on which an
-    errand was given up is closed.
+    An errand takes ``timeout`` seconds at most, the wait for its turn ``PATIENCE`` times as long. A
+    connection on which an errand was given up is closed.
     """
 
     async def run(self, errand: Errand[T]) -> T:

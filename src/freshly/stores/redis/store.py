@@ -375,8 +375,8 @@ class RedisStore:
         keys = tuple(dict.fromkeys(keys))
         self._hub.invalidations += 1
         names = [KEY + encoded(key) for key in keys]
-        count = await self._count(keys)
         with self._hub.owing(keys=keys):
+            count = await self._count(keys)
             await self._stamp(names, hold=hold)
         await self._drop(keys)
         return count
@@ -423,14 +423,14 @@ class RedisStore:
         count = 0
         found: list[str] = []
         matches = compile_pattern(translate(pattern)).match
-        async for keys in _Matching(self._talk, self._layout, matches):
-            count += await self._count(keys)
-            found += keys
-        local = [key for key in self._hub.kept.names() if matches(key)]
-        count += await self._count(local)
-        found += local
-        # Entries that come between the scan and this are older than it, and match the pattern too.
         with self._hub.owing(pattern=pattern):
+            async for keys in _Matching(self._talk, self._layout, matches):
+                count += await self._count(keys)
+                found += keys
+            local = [key for key in self._hub.kept.names() if matches(key)]
+            count += await self._count(local)
+            found += local
+            # Entries that come between the scan and this are older than it, and match the pattern too.
             await self._stamp(names)
         for some in _chunks(found, SCANNED):
             await self._drop(some)

@@ -11,7 +11,7 @@ from redis.exceptions import ResponseError
 
 from .failures import FAILURES, explained, no_answer
 from .line import Line
-from .lines import Errand
+from .lines import PATIENCE, Errand
 from .scripts import Command
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ class BlockingLines:
 
     async def run(self, errand: Errand[T]) -> T:
         places = self._places
-        if not places.acquire(timeout=self._timeout):
+        if not places.acquire(timeout=PATIENCE * self._timeout):
             raise no_answer(self._server, f"all {self._size} connections are in use")
         try:
             return await self._run(errand)
