@@ -64,6 +64,18 @@ class Handle(Protocol):
 Around = Callable[[Any], Any]
 
 
+_homes: WeakSet[Home] = WeakSet()
+
+
+def _forget_parent() -> None:
+    for home in list(_homes):
+        home.forget_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_parent)
+
+
 class Home:
     def __init__(self, url: str, options: Mapping[str, Any], clock: Clock, dice: Dice) -> None:
         self.clock = clock
@@ -79,7 +91,10 @@ class Home:
         self._max_refreshes = DEFAULT_MAX_REFRESHES
         self.instruments: list[Instrument] = []
         self._around: Around = _as_it_is
+        self._setup = (url, dict(options))
+        self._parents: list[Parts] = []
         self.parts = self._open(url, options)
+        _homes.add(self)
 
     # -- stores ------------------------------------------------------------------------------
 
@@ -88,7 +103,21 @@ class Home:
         parts = self._open(url, options)
         with self._lock:
             self._retired.append(self.parts)
+            self._setup = (url, dict(options))
             self._wire(parts)
+
+    def forget_parent(self) -> None:
+        """Open the store anew in a forked child.
+
+        Of the parent's parts nothing can be used: another thread may have held any lock and have been
+        in the middle of any change, threads and tasks did not come along, and a flight that was in
+        the air will never land here.
+        """
+        self._lock = Lock()
+        # Kept, so that the child's garbage collector closes nothing that the parent still uses.
+        self._parents.append(self.parts)
+        self._retired = []
+        self._wire(self._open(*self._setup))
 
     def _wire(self, parts: Parts) -> None:
         self.parts = parts
