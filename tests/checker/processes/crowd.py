@@ -18,6 +18,10 @@ from .source import Source
 IMPATIENT = 5
 # Of a hundred writes, those that only mark stale.
 NUDGES = 10
+# Writes of one subject in a row, at most.
+BURST = 4
+# Of a hundred reads, those of what this process wrote last.
+HOT = 60
 # Errors that a process shows; it counts them all.
 SHOWN = 3
 
@@ -34,6 +38,7 @@ class Crowd:
         self.errors = 0
         self.begin = begin
         self.until = 0.0
+        self.hot = 0
 
     def chance(self, who: str) -> random.Random:
         return random.Random(f"{self.plan.seed} {self.number} {who}")
@@ -42,8 +47,17 @@ class Crowd:
         return CACHES[self.plan.cache](self.plan.url, self.plan.faces, is_async=is_async)
 
     def subject(self, chance: random.Random) -> int:
-        """A few subjects are read and written most: there a load is overtaken most easily."""
+        """A few subjects are written most: there a load is overtaken most easily."""
         return min(chance.randrange(self.plan.subjects), chance.randrange(self.plan.subjects))
+
+    def read_subject(self, chance: random.Random) -> int:
+        """What was written last is read most, as by somebody who looks at what they changed."""
+        return self.hot if chance.randrange(100) < HOT else self.subject(chance)
+
+    def burst(self, chance: random.Random) -> list[float]:
+        """The pauses before each write of one burst: most follow each other within a load's time."""
+        more = chance.randrange(BURST)
+        return [0.0, *(chance.random() * self.plan.load_seconds for _ in range(more))]
 
     def pause(self, chance: random.Random) -> float:
         return chance.expovariate(self.plan.writes_a_second)

@@ -3,5 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-MUTANTS: dict[str, Callable[[], None]] = {}
+
+def stamp_after_load() -> None:
+    """An entry is as new as the moment it is stored, as in most libraries."""
+    from freshly.stores.redis.store import RedisStore
+
+    original = RedisStore.land_many
+
+    async def land_many(self: RedisStore, landings: Any, *rest: Any) -> Any:
+        moment = await self.stamp()
+        for entry, _ in landings:
+            entry.stamp = entry.seen = moment
+        return await original(self, landings, *rest)
+
+    RedisStore.land_many = land_many  # type: ignore[method-assign]
+
+
+def no_nonce() -> None:
+    """Positions of a bucket are compared with those of the bucket that it replaced."""
+    from freshly.stores.redis.reading import Bucket, Position
+
+    original = Bucket.is_valid
+
+    def is_valid(self: Bucket, position: Position, field: bytes) -> bool:
+        return original(self, Position(self.position.nonce, position.sequence), field)
+
+    Bucket.is_valid = is_valid  # type: ignore[method-assign]
+
+
+def join_without_stamp() -> None:
+    """Who comes later joins whatever is in the air, as most single flights do."""
+    from freshly.core.flight import Flights
+
+    original = Flights.board
+
+    def board(self: Flights, key: str, stamp: Any, may_join: Any) -> Any:
+        return original(self, key, stamp, lambda flight: True)
+
+    Flights.board = board  # type: ignore[method-assign]
+
+
+MUTANTS: dict[str, Callable[[], None]] = {
+    "stamp_after_load": stamp_after_load,
+    "no_nonce": no_nonce,
+    "join_without_stamp": join_without_stamp,
+}

@@ -30,7 +30,7 @@ class Plan:
     subjects: int = 20
     readers: int = 6
     writers: int = 2
-    writes_a_second: float = 6.0
+    writes_a_second: float = 4.0
     load_seconds: float = 0.004
     think_seconds: float = 0.002
 

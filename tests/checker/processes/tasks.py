@@ -41,7 +41,7 @@ class Tasks(Crowd):
     async def _read_often(self, number: int, reads: list[Callable[[int], Any]]) -> None:
         chance = self.chance(f"reader {number}")
         while time.monotonic() < self.until:
-            subject, read = self.subject(chance), chance.choice(reads)
+            subject, read = self.read_subject(chance), chance.choice(reads)
             try:
                 if chance.randrange(100) < IMPATIENT:
                     await self._read_impatiently(read(subject), chance)
@@ -67,7 +67,10 @@ class Tasks(Crowd):
                 if chance.randrange(100) < NUDGES:
                     await cache.nudge(subject)
                 else:
-                    await self._write(cache, subject, chance)
+                    self.hot = subject
+                    for pause in self.burst(chance):
+                        await asyncio.sleep(pause)
+                        await self._write(cache, subject, chance)
             except StoreError:
                 self.counts["store errors"] += 1
             except Exception:

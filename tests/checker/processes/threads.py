@@ -50,7 +50,7 @@ class Threads(Crowd):
     def _read_often(self, number: int, reads: list[Callable[[int], Any]]) -> None:
         chance = self.chance(f"reader {number}")
         while time.monotonic() < self.until:
-            subject, read = self.subject(chance), chance.choice(reads)
+            subject, read = self.read_subject(chance), chance.choice(reads)
             begun = self.journal.begins(f"{subject}")
             try:
                 self.journal.ends(begun, read(subject))
@@ -67,7 +67,10 @@ class Threads(Crowd):
                 if chance.randrange(100) < NUDGES:
                     cache.nudge(subject)
                 else:
-                    self._write(cache, subject, chance)
+                    self.hot = subject
+                    for pause in self.burst(chance):
+                        time.sleep(pause)
+                        self._write(cache, subject, chance)
             except StoreError:
                 self.counts["store errors"] += 1
             except Exception:

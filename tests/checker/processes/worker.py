@@ -6,6 +6,7 @@ It never outlives the process that started it: when its standard input ends, so 
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -32,6 +33,8 @@ def _end_with_the_parent() -> None:
 
 
 def main(number: int, plan: Plan) -> None:
+    # What fails here fails on purpose; the journal has it.
+    logging.getLogger("freshly").setLevel(logging.CRITICAL)
     if plan.mutant:
         MUTANTS[plan.mutant]()
     with Source(Path(plan.folder) / "source", plan.subjects) as source:

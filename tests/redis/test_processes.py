@@ -1,0 +1,123 @@
+"""The promise over real processes on one server: judged, with faults, and with guards taken out.
+
+``tests/checker/processes`` says how it is done, ``tests/checker/test_processes.py`` that the judge can
+tell. What the operating system does is not seeded, so a mutant gets a few runs to show itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.checker.processes.plan import Plan
+from tests.checker.processes.run import Outcome, run
+from tests.servers.fixtures import Start
+from tests.servers.kinds import REDIS_7, REDIS_8, VALKEY_9, Kind
+from tests.servers.server import Server
+
+pytestmark = pytest.mark.real_time
+
+SHORT = 2.5
+LONG = 10.0
+# Runs that a mutant gets.
+SEEDS = range(1, 7)
+
+FAULTS = ("kill", "restart", "evict", "scripts", "stop")
+
+
+def judged(
+    server: Server,
+    folder: Path,
+    faults: Sequence[str] = (),
+    *,
+    processes: int = 3,
+    seconds: float = SHORT,
+    **options: Any,
+) -> Outcome:
+    plan = Plan(url=server.url, folder=str(folder), processes=processes, seconds=seconds, **options)
+    return run(plan, faults=faults, server=server)
+
+
+def keeps_the_promise(outcome: Outcome) -> None:
+    print(outcome.summary())
+    assert outcome.history.violations == []
+    assert outcome.facts["errors"] == 0
+    assert outcome.history.reads > 500
+    assert outcome.history.invalidations > 20
+
+
+@pytest.mark.parametrize("kind", [VALKEY_9, REDIS_8, REDIS_7], ids=lambda kind: kind.name)
+def test_no_read_in_any_process_gets_what_was_invalidated_before_it_started(
+    kind: Kind, start_server: Start, tmp_path: Path
+) -> None:
+    outcome = judged(start_server(kind=kind), tmp_path)
+
+    keeps_the_promise(outcome)
+    assert outcome.hit_ratio > 0.8
+
+
+def test_nor_with_tags_from_the_result_and_from_values_inside(
+    private_server: Server, tmp_path: Path
+) -> None:
+    keeps_the_promise(judged(private_server, tmp_path, faces=("result", "nested")))
+
+
+def test_nor_while_connections_server_stamps_scripts_and_processes_fail(
+    private_server: Server, tmp_path: Path
+) -> None:
+    outcome = judged(private_server, tmp_path, FAULTS, seconds=4.0)
+
+    keeps_the_promise(outcome)
+    assert set(outcome.faults) == set(FAULTS)
+
+
+@pytest.mark.parametrize("fault", ["rewind", "hang"])
+def test_nor_when_the_server_hangs_or_loses_its_last_writes(
+    fault: str, private_server: Server, tmp_path: Path
+) -> None:
+    """An invalidation that could not be delivered binds its own process, and is judged so."""
+    outcome = judged(private_server, tmp_path, [fault], seconds=4.0)
+
+    keeps_the_promise(outcome)
+    assert outcome.facts["store errors"] > 0
+
+
+MUTANTS = [("stamp_after_load", ()), ("no_nonce", ("evict",)), ("join_without_stamp", ())]
+
+
+@pytest.mark.parametrize(("mutant", "faults"), MUTANTS)
+def test_with_a_guard_taken_out_the_same_runs_show_violations(
+    mutant: str, faults: tuple[str, ...], private_server: Server, tmp_path: Path
+) -> None:
+    for seed in SEEDS:
+        outcome = judged(private_server, tmp_path, faults, mutant=mutant, seed=seed)
+        if outcome.history.violations:
+            return
+        private_server.reset()
+    pytest.fail("the checker saw nothing")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("kind", [VALKEY_9, REDIS_8], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("faults", [(), FAULTS], ids=["calm", "faults"])
+def test_four_processes_for_ten_seconds(
+    kind: Kind, faults: tuple[str, ...], seed: int, start_server: Start, tmp_path: Path
+) -> None:
+    outcome = judged(start_server(kind=kind), tmp_path, faults, processes=4, seconds=LONG, seed=seed)
+
+    keeps_the_promise(outcome)
+    assert faults or outcome.hit_ratio > 0.8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("mutant", "faults"), MUTANTS)
+def test_in_ten_seconds_each_mutant_is_caught(
+    mutant: str, faults: tuple[str, ...], private_server: Server, tmp_path: Path
+) -> None:
+    outcome = judged(private_server, tmp_path, faults, processes=4, seconds=LONG, mutant=mutant)
+
+    assert outcome.history.violations != []
