@@ -15,20 +15,28 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from freshly import FreshlyError
+
 from . import data
 from .database import Database, connect
 from .plan import Plan
-from .process import ROOT, running_service
+from .process import ROOT, running_service, running_services
 from .report import TITLES, held, print_report
 from .settings import CACHES
+from .shared import is_shared, made_ready
 from .traffic import Crowd, Outcome, drive
 
 console = Console(highlight=False)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the demo and return its exit status: 0 if the promise held."""
+    """Run the demo and return its exit status: 0 if the promise held, 2 if there is no store."""
     options = parsed(arguments)
+    try:
+        options.url = made_ready(options.url)
+    except FreshlyError as error:
+        print(f"--url: {error}", file=sys.stderr)
+        return 2
     with tempfile.TemporaryDirectory(prefix="freshly-demo-") as folder:
         try:
             return run(options, Path(folder))
@@ -48,7 +56,13 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     add("--readers", type=int, default=20, help="concurrent readers")
     add("--writers", type=int, default=4, help="concurrent writers, five writes a second each")
     add("--seed", type=int, default=1, help="of the traffic")
-    add("--url", default="mem://", help="where freshly keeps its entries")
+    add("--url", default="mem://", help="where freshly keeps its entries, as redis://localhost")
+    add(
+        "--processes",
+        type=int,
+        metavar="N",
+        help="of the service; without it, two on a store that they share, one in memory",
+    )
     add("--serve", action="store_true", help="keep a service up at the end, to click through")
     add("--port", type=int, help="of that service; without it, a free one")
     add(
@@ -59,6 +73,15 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     )
     add("--folder", type=Path, default=ROOT / ".demo", help="where the data stays for the next time")
     options = parser.parse_args(arguments)
+    if options.processes is None:
+        options.processes = 2 if is_shared(options.url) else 1
+    if options.processes < 1:
+        parser.error(f"--processes={options.processes} leaves nobody to serve")
+    if options.processes > 1 and not is_shared(options.url):
+        parser.error(
+            f"--processes={options.processes} would each have a memory of their own: "
+            f"name a store that they share with --url"
+        )
     if options.seconds <= 0 and not options.serve:
         parser.error(f"--seconds={options.seconds:g} leaves nothing to do without --serve")
     return options
@@ -90,17 +113,18 @@ def driven(options: argparse.Namespace, plan: Plan, cities: Path, folder: Path) 
     """Drive the service once with each cache, each time over a copy of the cities."""
     crowd = Crowd(options.seconds, options.readers, options.writers)
     who = f"{crowd.readers} readers and {crowd.writers} writers"
-    console.print(f"{who}, {crowd.seconds:g} s with each cache, seed {plan.seed}")
+    where = f", {options.processes} processes" if options.processes > 1 else ""
+    console.print(f"{who}{where}, {crowd.seconds:g} s with each cache, seed {plan.seed}")
     outcomes = {}
     with bars() as bar:
         for cache in CACHES:
             path = copied(cities, folder, cache)
             progress = bar(TITLES[cache])
             with (
-                running_service(cache, path, url=options.url) as port,
+                running_services(cache, path, url=options.url, processes=options.processes) as ports,
                 closing(Database(path)) as database,
             ):
-                outcomes[cache] = asyncio.run(drive(port, database, plan, crowd, progress))
+                outcomes[cache] = asyncio.run(drive(ports, database, plan, crowd, progress))
     return outcomes
 
 

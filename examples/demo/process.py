@@ -6,10 +6,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-__all__ = ["running_service"]
+__all__ = ["running_service", "running_services"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,3 +62,10 @@ def running_service(
                 process.wait(STOP_TIMEOUT)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+@contextmanager
+def running_services(cache: str, database: Path, *, url: str, processes: int) -> Iterator[list[int]]:
+    """Start the service in several processes over one database, and yield their ports."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(running_service(cache, database, url=url)) for _ in range(processes)]

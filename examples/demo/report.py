@@ -8,7 +8,7 @@ from math import ceil
 from rich.console import Console
 from rich.table import Table
 
-from .traffic import Outcome
+from .traffic import Outcome, Share
 
 __all__ = ["TITLES", "held", "print_report"]
 
@@ -30,7 +30,20 @@ def print_report(console: Console, outcomes: Mapping[str, Outcome]) -> None:
     for label, figure in FIGURES.items():
         table.add_row(label, *(figure(outcome) for outcome in outcomes.values()))
     console.print(table)
+    if len(outcomes["freshly"].processes) > 1:
+        console.print(process_table(outcomes["freshly"]))
     console.print(verdict(outcomes["freshly"]))
+
+
+def process_table(outcome: Outcome) -> Table:
+    """Return what each process did with freshly."""
+    table = Table(title="freshly, process by process", title_justify="left", title_style="bold")
+    table.add_column("")
+    for number, _ in enumerate(outcome.processes, 1):
+        table.add_column(f"process {number}", justify="right")
+    for label, figure in SHARES.items():
+        table.add_row(label, *(figure(share) for share in outcome.processes))
+    return table
 
 
 def verdict(outcome: Outcome) -> str:
@@ -85,4 +98,11 @@ FIGURES: dict[str, Callable[[Outcome], str]] = {
     "stale reads": stale,
     "latest stale read": latest,
     "wrong after the last write": wrong,
+}
+
+SHARES: dict[str, Callable[[Share], str]] = {
+    "answered from the cache": lambda share: f"{share.hits:,}",
+    "answered after a load": lambda share: f"{share.misses:,}",
+    "loads": lambda share: f"{share.loads:,}",
+    "loads overtaken by an invalidation": lambda share: f"{share.overtaken:,}",
 }

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from time import perf_counter
+from typing import Any
 
 from . import queries, views
 from .checker import History, Read
@@ -21,7 +22,7 @@ from .client import Client
 from .database import Database
 from .plan import Ask, Change, Plan
 
-__all__ = ["Crowd", "Outcome", "drive"]
+__all__ = ["Crowd", "Outcome", "Share", "drive"]
 
 # Seconds that a reader thinks, on average.
 THINKING = 0.02
@@ -46,6 +47,24 @@ class Crowd:
     writers: int = 4
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one process of the service did. A cache that does not count has no hits and misses."""
+
+    loads: int
+    overtaken: int = 0
+    hits: int = 0
+    misses: int = 0
+
+    @classmethod
+    def of(cls, stats: dict[str, Any]) -> Share:
+        counted = {
+            name: sum(counts[name] for counts in stats["functions"].values())
+            for name in ("overtaken", "hits", "misses")
+        }
+        return cls(sum(stats["loads"].values()), **counted)
+
+
 @dataclass(slots=True)
 class Outcome:
     """What the traffic met."""
@@ -60,19 +79,21 @@ class Outcome:
     compared: int = 0
     wrong: int = 0
     """Of the ``compared`` answers after the last write, those that differ from the database."""
+    processes: list[Share] = field(default_factory=list)
+    """What each process of the service did."""
 
 
 async def drive(
-    port: int,
+    ports: Sequence[int],
     database: Database,
     plan: Plan,
     crowd: Crowd,
     progress: Callable[[float], None] = lambda done: None,
 ) -> Outcome:
-    """Drive the service at ``port`` and return what happened.
+    """Drive the service at ``ports`` and return what happened.
 
     Args:
-        port: The service's, on loopback.
+        ports: Those of its processes, on loopback. Readers and writers are dealt out among them.
         database: The service's, for the writes past it and the comparison at the end.
         plan: What is asked and changed.
         crowd: How much and for how long.
@@ -84,7 +105,8 @@ async def drive(
     outcome = Outcome()
     async with AsyncExitStack() as stack:
         clients = [
-            await stack.enter_async_context(Client(port)) for _ in range(crowd.readers + crowd.writers)
+            await stack.enter_async_context(Client(ports[number % len(ports)]))
+            for number in range(crowd.readers + crowd.writers)
         ]
         traffic = Traffic(database, outcome, perf_counter() + crowd.seconds)
         async with asyncio.TaskGroup() as tasks:
@@ -95,9 +117,11 @@ async def drive(
                     traffic.write(client, plan.changes(number), RHYTHM * number / crowd.writers)
                 )
             tasks.create_task(traffic.show(crowd.seconds, progress))
-        stats = await clients[0].get("/stats")
-        outcome.loads = sum(stats["loads"].values())
-        outcome.overtaken = sum(counts["overtaken"] for counts in stats["functions"].values())
+        for port in ports:
+            client = await stack.enter_async_context(Client(port))
+            outcome.processes.append(Share.of(await client.get("/stats")))
+        outcome.loads = sum(process.loads for process in outcome.processes)
+        outcome.overtaken = sum(process.overtaken for process in outcome.processes)
         await traffic.compare(clients)
     return outcome
 
