@@ -205,13 +205,17 @@ class Server:
 
     def user(self, name: str, password: str, *rules: str) -> str:
         """Make an ACL user with ``rules`` and nothing else; return the URL that logs it in."""
-        self.admin.execute_command("ACL", "SETUSER", name, "reset", "on", f">{password}", *rules)
+        self._send("ACL", "SETUSER", name, "reset", "on", f">{password}", *rules)
         return f"redis://{name}:{password}@127.0.0.1:{self.port}"
 
     def cut_connections(self) -> int:
         """Close every connection but the test's own; return how many there were."""
-        cut: int = self.admin.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        cut: int = self._send("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         return cut
+
+    def _send(self, *command: str) -> Any:
+        send: Any = self.admin.execute_command
+        return send(*command)
 
     def calls(self) -> dict[str, int]:
         """Return how often each command was carried out since ``reset``, scripts' own included."""
