@@ -9,6 +9,7 @@ from .core.counts import FunctionStats, Stats
 from .core.entry import Entry
 from .core.leftout import NoKey
 from .core.token import Stamp, Token
+from .core.transaction import Transaction
 from .errors import (
     ConfigurationError,
     DeadlockError,
@@ -44,6 +45,7 @@ __all__ = [
     "Stats",
     "StoreError",
     "Token",
+    "Transaction",
     "cache",
     "register_type",
     "until",

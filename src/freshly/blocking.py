@@ -18,6 +18,7 @@ from .parts import Parts
 from .returned import ABSENT
 from .runtime.threads import finish
 from .side import Side
+from .transactions import BlockingTransaction
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -156,6 +157,14 @@ class Blocking:
     def stamp(self) -> Stamp:
         """Return the reading of the logical clock, for ``set(..., stamp=)``."""
         return finish(self._commands.stamp())
+
+    def transaction(self, *, hold: Duration | None = None) -> BlockingTransaction:
+        """Collect what is invalidated and set in the block, and do it when the block has ended well.
+
+        ``with cache.blocking.transaction(), session.begin():``; see ``Cache.transaction``. Threads
+        that are started inside do not belong to it, unless they run in a copy of the context.
+        """
+        return BlockingTransaction(self._home, lambda: self._home.parts.stepped, hold)
 
     def ping(self) -> bool:
         """Return ``True`` if the store answers; raise ``StoreError`` if it does not."""

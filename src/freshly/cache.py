@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from inspect import iscoroutinefunction
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, Unpack, cast
@@ -12,7 +13,9 @@ from typing import Any, ParamSpec, TypeVar, Unpack, cast
 from .blocking import Blocking
 from .bulkcommands import BulkCommands
 from .core.counts import Stats
+from .core.duration import Duration, seconds
 from .core.events import Event
+from .core.holds import Hold
 from .core.load import running_load
 from .core.ports import Clock, Observer
 from .core.tags import check_named
@@ -25,10 +28,11 @@ from .home import Home
 from .lifetimes import TTL
 from .many import decorate_many
 from .manyhandles import ManyDecorator
-from .options import CacheOptions, EarlyOptions, ManyOptions, SoftOptions, check_names
+from .options import CacheOptions, EarlyOptions, ManyOptions, SoftOptions, check_names, given_hold
 from .runtime.clock import SystemClock, wall_of
 from .runtime.threads import finish
 from .side import Side
+from .transactions import AsyncTransaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -179,13 +183,16 @@ class Cache(BulkCommands):
         return cast("ManyDecorator", self._decorator(decorate_many, ttl, options))
 
     def invalidates(
-        self, *tags: str, keys: Iterable[str] = ()
+        self, *tags: str, keys: Iterable[str] = (), hold: Duration | None = None
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """Invalidate ``tags`` and ``keys`` when the decorated writer has returned.
 
         They are templates over its arguments and ``{result...}``. A writer that raises
-        invalidates nothing. When the call returns the promise of ``delete_tags`` holds.
+        invalidates nothing. When the call returns the promise of ``delete_tags`` holds. ``hold`` is
+        that of ``delete_tags``.
         """
+        if hold is not None:
+            seconds(hold, "hold")
         for tag in tags:
             if callable(tag):
                 raise ConfigurationError(
@@ -198,18 +205,22 @@ class Cache(BulkCommands):
                 function,
                 tags=tags,
                 keys=keys,
-                done=self._invalidate,
-                done_blocking=self._invalidate_blocking,
+                done=partial(self._invalidate, hold),
+                done_blocking=partial(self._invalidate_blocking, hold),
             )
             return written
 
         return decorator
 
-    async def _invalidate(self, tags: tuple[str, ...], keys: tuple[str, ...]) -> None:
-        await _invalidate_on(self._home.parts.awaited, tags, keys)
+    async def _invalidate(
+        self, hold: Duration | None, tags: tuple[str, ...], keys: tuple[str, ...]
+    ) -> None:
+        await _invalidate_on(self._home.parts.awaited, tags, keys, hold)
 
-    def _invalidate_blocking(self, tags: tuple[str, ...], keys: tuple[str, ...]) -> None:
-        finish(_invalidate_on(self._home.parts.stepped, tags, keys))
+    def _invalidate_blocking(
+        self, hold: Duration | None, tags: tuple[str, ...], keys: tuple[str, ...]
+    ) -> None:
+        finish(_invalidate_on(self._home.parts.stepped, tags, keys, hold))
 
     def tag(self, *tags: str) -> None:
         """Add ``tags`` to the entry that the running loader makes.
@@ -220,6 +231,27 @@ class Cache(BulkCommands):
         load = running_load(self._home.parts.flights)
         if load is not None:
             load.add(named)
+
+    def transaction(self, *, hold: Duration | None = None) -> AsyncTransaction:
+        """Collect what is invalidated and set in the block, and do it when the block has ended well.
+
+        Nest the database's transaction inside, so that it has committed by then:
+        ``async with cache.transaction(), session.begin():``. If the block raises, everything is
+        dropped. A transaction inside of another joins it; if it raises, its own part is dropped.
+
+        Inside, commands return what has been done so far, which is nothing: 0, ``False``, and a
+        token that ``is_pending``. Reads see what the transaction has set, and load what it has
+        invalidated. What is loaded inside is stored nowhere and shared with nobody, since it may
+        show what is not committed. Tasks that are started inside belong to the transaction.
+
+        With a ``hold`` each tag and key is invalidated and held at once, and again at the end. That
+        covers a writer that dies between the database's commit and the end of the block. Give it
+        more time than the database gives its transaction, and no more than the store's ``max_hold``.
+
+        At the end the block raises ``StoreError`` if something could not be invalidated: the
+        database has committed then. Nothing is dropped when the caller is cancelled at the end.
+        """
+        return AsyncTransaction(self._home, lambda: self._home.parts.awaited, hold)
 
     # -- life --------------------------------------------------------------------------------
 
@@ -267,11 +299,23 @@ class Cache(BulkCommands):
         await self.close()
 
 
-async def _invalidate_on(side: Side, tags: tuple[str, ...], keys: tuple[str, ...]) -> None:
+async def _invalidate_on(
+    side: Side, tags: tuple[str, ...], keys: tuple[str, ...], hold: Duration | None
+) -> None:
+    # What is written is written: a hold that is too long for this store does not keep it from being
+    # invalidated, and is told after that.
+    refusal: ConfigurationError | None = None
+    given: Hold | None = None
+    try:
+        given = given_hold(hold, side.store.max_hold)
+    except ConfigurationError as error:
+        refusal = error
     if tags:
-        await side.invalidate(tags)
+        await side.invalidate(tags, given)
     if keys:
-        await side.delete(keys)
+        await side.delete(keys, given)
+    if refusal is not None:
+        raise refusal
 
 
 def _without_ttl(function: object) -> ConfigurationError:

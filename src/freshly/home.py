@@ -141,6 +141,7 @@ class Home:
             self._max_refreshes,
             self.instruments,
             self.disabled,
+            owner=self,
         )
         if self.is_disabled():
             parts.close_gate()

@@ -25,6 +25,7 @@ class Parts:
     """A store, its flights, and a side for each colour of caller.
 
     The two sides share flights and pauses: a task and a thread that ask for one key load once.
+    ``owner`` is whose transactions are obeyed.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Parts:
         max_refreshes: int,
         instruments: list[Instrument],
         disabled: Callable[[], AbstractContextManager[None]],
+        owner: object,
     ) -> None:
         self.instruments = instruments
         self.disabled = disabled
@@ -49,8 +51,19 @@ class Parts:
         self._tasks = AsyncioRuntime(clock, dice, self.flights)
         self._threads = ThreadRuntime(clock, dice, self.flights)
         awaited, stepped = self._budgets
-        self.awaited = Side(store, self._tasks, self.flights, pauses, awaited, emit, store)
-        self.stepped = Side(store.blocking, self._threads, self.flights, pauses, stepped, emit, store)
+        self.awaited = Side(
+            store, self._tasks, self.flights, pauses, awaited, emit, origin=store, owner=owner
+        )
+        self.stepped = Side(
+            store.blocking,
+            self._threads,
+            self.flights,
+            pauses,
+            stepped,
+            emit,
+            origin=store,
+            owner=owner,
+        )
 
     def running(self) -> list[tuple[str, Flight]]:
         """Return what runs for this store, in words, and for which flight."""

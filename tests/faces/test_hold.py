@@ -218,6 +218,44 @@ async def test_a_key_can_be_held_too(world: World) -> None:
     assert await world.cache.exists("k:1")
 
 
+@pytest.mark.parametrize("colour", ["async", "plain"])
+async def test_a_writer_holds_too(world: World, colour: str) -> None:
+    decorator = world.cache.invalidates("t:{number}", keys=["k:{number}"], hold="2s")
+
+    async def write(number: int) -> None: ...
+
+    def write_blocking(number: int) -> None: ...
+
+    if colour == "async":
+        await decorator(write)(1)
+    else:
+        decorator(write_blocking)(1)
+
+    assert not await world.cache.set("a", 1, tags=["t:1"])
+    assert not await world.cache.set("k:1", 1)
+    world.clock.advance("2s")
+    assert await world.cache.set("a", 1, tags=["t:1"])
+    assert await world.cache.set("k:1", 1)
+
+
+async def test_a_writer_s_hold_that_is_too_long_for_the_store_is_told_after_it_has_invalidated(
+    world: World,
+) -> None:
+    """The store came after the decoration, and what is written is written."""
+
+    @world.cache.invalidates("t", hold="1m")
+    async def write() -> None: ...
+
+    world.cache.setup(max_hold="10s")
+    await world.cache.set("k", 1, tags=["t"])
+    with pytest.raises(ConfigurationError, match="hold='1m' is longer than max_hold='10s'"):
+        await write()
+    assert not await world.cache.exists("k")
+
+    with pytest.raises(ConfigurationError, match="hold='soon'"):
+        world.cache.invalidates("t", hold="soon")
+
+
 # -- how long --------------------------------------------------------------------------------------
 
 

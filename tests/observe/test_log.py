@@ -13,6 +13,7 @@ from freshly.observe import (
     EVERYTHING,
     TROUBLE,
     Event,
+    HoldRanOut,
     Invalidated,
     InvalidationQueued,
     InvalidationsDelivered,
@@ -108,6 +109,7 @@ def lines(heard: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
         (Invalidated(7, pattern="user:*"), "INFO", "invalidated keys like user:*"),
         (Invalidated(7, everything=True), "INFO", "invalidated everything"),
         (MarkedStale(7, ("a", "b")), "INFO", "marked stale: a, b"),
+        (HoldRanOut(2.0), "WARNING", "a transaction ended 2.0 seconds after its hold"),
     ],
 )
 def test_each_event_has_its_level_and_its_line(

@@ -22,6 +22,7 @@ EXPORTS = [
     "Stats",
     "StoreError",
     "Token",
+    "Transaction",
     "cache",
     "register_type",
     "until",

@@ -221,6 +221,11 @@ class ForgetsHoldsOnClear(MemoryStore):
         return await super().clear()
 
 
+class BelievesThatNobodyElseMovedTheClock(MemoryStore):
+    def follows(self, earlier: int, later: int, advances: int) -> bool:
+        return True
+
+
 class PutsUnderAHold(MemoryStore):
     def _is_held(self, entry: Entry[Any]) -> bool:
         return False
@@ -378,6 +383,7 @@ FAULTS = [
     (HoldsForEver, "test_it_ends_by_itself"),
     (EndsEverybodysHolds, "test_a_holder_ends_its_own_holds_and_no_other"),
     (ForgetsHoldsOnClear, "test_clear_keeps_holds"),
+    (BelievesThatNobodyElseMovedTheClock, "test_a_store_that_can_tell_that_nobody_else_moved_"),
     (PutsUnderAHold, "test_what_is_put_by_hand_under_a_hold_is_not_stored"),
     (StripsNames, "test_odd_keys_are_kept_apart"),
     (NormalisesNames, "test_odd_tags_are_invalidated_alone"),

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, assert_type
 
-from freshly import Cache, Entry, LoadTimeout, NoKey, Stamp, Stats, Token, cache, until
+from freshly import Cache, Entry, LoadTimeout, NoKey, Stamp, Stats, Token, Transaction, cache, until
 from freshly.observe import EVERYTHING, Loaded, LoadFailed, Log
 from freshly.testing import (
     ChaosLoader,
@@ -103,7 +103,7 @@ async def rename(user_id: int, name: str) -> User:
     return User()
 
 
-@cache.invalidates("user:{user_id}", keys=["square:{user_id}"])
+@cache.invalidates("user:{user_id}", keys=["square:{user_id}"], hold="2s")
 def rename_blocking(user_id: int) -> int:
     return user_id
 
@@ -292,6 +292,12 @@ async def commands(own: Cache) -> None:
     assert_type(await own.delete_tags("a", "b"), Token)
     assert_type(await own.delete_tags("a", hold="2s"), Token)
     assert_type(await own.delete("k", hold=timedelta(seconds=2)), int)
+    async with own.transaction(hold="10s") as transaction:
+        assert_type(transaction, Transaction)
+        assert_type((await own.delete_tags("a")).is_pending, bool)
+        transaction.drop()
+    assert_type(transaction.token, Token | None)
+    assert_type(transaction.is_open, bool)
     assert_type(await own.mark_stale("a"), Token)
     assert_type(await own.clear(), Token)
     assert_type(await own.ping(), bool)
@@ -316,6 +322,8 @@ def blocking_commands(own: Cache) -> None:
     assert_type(own.blocking.delete_tags("a"), Token)
     assert_type(own.blocking.delete_tags("a", hold=2), Token)
     assert_type(own.blocking.delete("a", hold="2s"), int)
+    with own.blocking.transaction(hold=10) as transaction:
+        assert_type(transaction, Transaction)
     assert_type(own.blocking.exists("k"), bool)
     assert_type(own.blocking.stamp(), Stamp)
     own.blocking.close()

@@ -115,6 +115,21 @@ class Entry(Generic[T]):
         # After the tuple: until there is one, this is the end of the entry.
         self.next_at = NEVER
 
+    def divert(self) -> None:
+        """Have every read think, until ``rejoin``. The instants stay."""
+        self._life = (
+            self.born,
+            self.early_at,
+            self.stale_at,
+            self.expires_at,
+            self.dead_at,
+            self.load_seconds,
+        )
+        self.next_at = NEVER
+
+    def rejoin(self) -> None:
+        self.next_at = self.early_at
+
     def retire(self) -> None:
         """Take the entry off the hit path: it has left the store."""
         if self.rows is not None:

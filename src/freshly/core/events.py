@@ -114,6 +114,17 @@ class InvalidationsLost:
     error: BaseException
 
 
+@dataclass(frozen=True, slots=True)
+class HoldRanOut:
+    """A transaction ended ``seconds`` after its hold: give it a longer one, or less to do.
+
+    What it invalidated is invalid all the same. But had it died meanwhile, a value from before its
+    commit could have been stored.
+    """
+
+    seconds: float
+
+
 Event = (
     Loaded
     | LoadFailed
@@ -126,6 +137,7 @@ Event = (
     | InvalidationQueued
     | InvalidationsDelivered
     | InvalidationsLost
+    | HoldRanOut
 )
 
 

@@ -191,6 +191,12 @@ class Flights:
         self._flying.add(flight)
         self.loads += 1
 
+    def take_off_alone(self, flight: Flight) -> None:
+        """Begin a flight that nobody can board and that replaces none."""
+        with self._lock:
+            self._flying.add(flight)
+            self.loads += 1
+
     def charter(self, carrier: Flight, members: Sequence[Flight]) -> None:
         """Let ``carrier`` stand for ``members``, which one run of a loader loads together.
 

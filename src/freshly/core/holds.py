@@ -44,6 +44,9 @@ class _Free:
         return None
 
 
+#: The end of a hold for values that nobody may share: no read begins before it.
+NO_ONE: Final = float("-inf")
+
 #: Nothing is held.
 FREE: Final[Held] = _Free()
 

@@ -49,6 +49,12 @@ class Gate(Protocol):
         """Return whether ``entry``, which has seen another reading, may be served all the same."""
         ...
 
+    def detour(
+        self, tags: Iterable[str], keys: Iterable[str], *, everything: bool = False
+    ) -> Callable[[], None]:
+        """Have every read of what has one of these names look; return what ends that."""
+        ...
+
     def close_gate(self) -> None: ...
 
     def open_gate(self) -> None: ...
@@ -104,6 +110,13 @@ class Store(Protocol):
 
         ``handed_on`` are their tags, with the reading at which they were known valid; ``None``
         where the store had given none.
+        """
+        ...
+
+    def follows(self, earlier: Reading, later: Reading, advances: int) -> bool:
+        """Return whether the clock moved ``advances`` times between two readings, and no more.
+
+        A store that cannot tell says False.
         """
         ...
 

@@ -16,12 +16,13 @@ need and raises ``floor`` in their place; a stamp under the floor is never valid
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fnmatch import translate
 from itertools import count
 from threading import Lock
 from typing import Any
 
+from .detour import Detours
 from .entry import Entry
 
 # Each clock starts far after the last one, so that a reading of one is none of another's: a hit
@@ -37,7 +38,18 @@ class LogicalClock:
     ``None`` while every read has to take the long way.
     """
 
-    __slots__ = ("_hard", "_keys", "_lock", "_open", "_patterns", "_soft", "floor", "gate", "reading")
+    __slots__ = (
+        "_detours",
+        "_hard",
+        "_keys",
+        "_lock",
+        "_open",
+        "_patterns",
+        "_soft",
+        "floor",
+        "gate",
+        "reading",
+    )
 
     def __init__(self) -> None:
         start = next(_starts)
@@ -49,6 +61,7 @@ class LogicalClock:
         self._soft: dict[str, int] = {}
         self._keys: dict[str, int] = {}
         self._patterns: list[tuple[int, re.Pattern[str]]] = []
+        self._detours = Detours()
         self._lock = Lock()
 
     def advance(
@@ -109,11 +122,33 @@ class LogicalClock:
             if soft.get(tag, 0) > seen:
                 entry.mark_stale()
         entry.seen = reading
+        self.divert(entry)
         return True
 
     def holds(self, entry: Entry[Any], now: float) -> bool:
         """Return whether a hit may take ``entry`` at ``now``: the second look of the hit path."""
         return self.gate is not None and self.settle(entry) and entry.next_at > now
+
+    def detour(
+        self, tags: Iterable[str], keys: Iterable[str], *, everything: bool = False
+    ) -> Callable[[], None]:
+        """Have every read of what has one of these names take the long way, until the end is called."""
+        names = tuple(tags), tuple(keys)
+        with self._lock:
+            self._detours.begin(*names, everything=everything)
+
+        def end() -> None:
+            with self._lock:
+                self._detours.end(*names, everything=everything)
+
+        # After it: entries that have seen this reading were diverted by it.
+        self.advance()
+        return end
+
+    def divert(self, entry: Entry[Any]) -> None:
+        """Take ``entry`` off the hit path if it is on a detour."""
+        if self._detours and self._detours.cover(entry):
+            entry.divert()
 
     def close_gate(self) -> None:
         """Make every read take the long way, until ``open_gate``."""

@@ -28,4 +28,11 @@ class Stamp(Reading):
 
 @dataclass(frozen=True, slots=True)
 class Token(Reading):
-    """What an invalidation returns when it is done: reads from here on are no older than it."""
+    """What an invalidation returns when it is done: reads from here on are no older than it.
+
+    Inside of a transaction nothing is done yet: then it ``is_pending``, and means no moment.
+    """
+
+    @property
+    def is_pending(self) -> bool:
+        return self.reading is None

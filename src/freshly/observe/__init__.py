@@ -6,6 +6,7 @@ cache.observe(count, Loaded, LoadFailed)  # some of it
 
 from ..core.events import (
     Event,
+    HoldRanOut,
     Invalidated,
     InvalidationQueued,
     InvalidationsDelivered,
@@ -24,6 +25,7 @@ __all__ = [
     "EVERYTHING",
     "TROUBLE",
     "Event",
+    "HoldRanOut",
     "Invalidated",
     "InvalidationQueued",
     "InvalidationsDelivered",

@@ -14,6 +14,7 @@ from threading import Lock
 from ..core.duration import Duration, seconds
 from ..core.events import (
     Event,
+    HoldRanOut,
     Invalidated,
     InvalidationQueued,
     InvalidationsDelivered,
@@ -31,7 +32,7 @@ from ..errors import StoreUnreachableError
 Levels = Mapping[type[Event], int]
 
 #: What somebody has to know, and that it is over: an older value hides that its source fails; the
-#: store fails, or is down; invalidations wait for it.
+#: store fails, or is down; invalidations wait for it; a hold was too short.
 TROUBLE: Levels = {
     LoadFailed: logging.WARNING,
     ServedExpired: logging.WARNING,
@@ -41,6 +42,7 @@ TROUBLE: Levels = {
     InvalidationQueued: logging.WARNING,
     InvalidationsDelivered: logging.INFO,
     InvalidationsLost: logging.ERROR,
+    HoldRanOut: logging.WARNING,
 }
 
 #: That, and what goes as it should.
@@ -100,6 +102,8 @@ class Log:
                 self._write_delivery(event)
             case Invalidated():
                 self._write(event, "invalidated %s", _reach(event))
+            case HoldRanOut(seconds=over):
+                self._write(event, "a transaction ended %.1f seconds after its hold", over)
             case MarkedStale():
                 self._write(event, "marked stale: %s", ", ".join(event.tags))
             case _:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from threading import get_ident
+from typing import Any, TypeVar
 
 from ..core.flight import Flight, Flights
 from ..core.load import current_load
 from ..core.ports import AlarmClock, Clock, Job, Spawn, Subscribe
 from .clock import wall_of
+
+T = TypeVar("T")
 
 
 class AsyncioRuntime:
@@ -187,3 +190,22 @@ def _call_in(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) ->
         # A loop that is closed has nobody left who waits.
         return False
     return True
+
+
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Await ``work`` though the caller is cancelled meanwhile; then say that it was.
+
+    ``work`` has to end by itself.
+    """
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+        except Exception:
+            break
+    if cancelled is not None and not task.cancelled():
+        raise cancelled from task.exception()
+    return task.result()

@@ -13,7 +13,7 @@ from threading import RLock
 from typing import Any
 from weakref import WeakSet
 
-from ..core.entry import Entry
+from ..core.entry import NEVER, Entry
 from ..core.holds import Held, Hold, Holds
 from ..core.ports import Clock, Look
 from ..core.rows import Rows
@@ -129,6 +129,9 @@ class MemoryStore:
     ) -> list[Look]:
         return [await self.look(key, tags) for key, tags in asked]
 
+    def follows(self, earlier: int, later: int, advances: int) -> bool:
+        return later - earlier == advances
+
     async def overtaken(self, stamp: int, tags: Iterable[str]) -> bool:
         return self.logical.overtaken(stamp, tags)
 
@@ -177,12 +180,14 @@ class MemoryStore:
         return [await self.put(entry, is_stamped=is_stamped) for entry in entries]
 
     def bind(self, entry: Entry[Any], rows: Rows, row: Any) -> None:
-        if entry.rows is rows and entry.row == row:
+        if entry.rows is rows and entry.row == row and entry.next_at != NEVER:
             return
         with self._lock:
             if self._is_living(entry) and rows.owner is self:
                 rows.bind(row, entry)
                 self._rows.add(rows)
+                entry.rejoin()
+                self.logical.divert(entry)
 
     def _weight(self, entry: Entry[Any]) -> int:
         weights = self._weights
@@ -202,6 +207,7 @@ class MemoryStore:
         entry.tags = self._tags.one_for(entry.tags)
         former = self._entries.get(entry.key)
         self._entries[entry.key] = entry
+        self.logical.divert(entry)
         if self._weights is not None:
             self._weights.put(entry.key, weight)
         self._expiry.add(entry)

@@ -55,9 +55,18 @@ class ShutGate:
     def holds(self, entry: Entry[Any], now: float) -> bool:
         return False
 
+    def detour(
+        self, tags: Iterable[str], keys: Iterable[str], *, everything: bool = False
+    ) -> Callable[[], None]:
+        return _nothing
+
     def close_gate(self) -> None: ...
 
     def open_gate(self) -> None: ...
+
+
+def _nothing() -> None:
+    return
 
 
 class Stamped(NamedTuple):
@@ -230,6 +239,15 @@ class RedisStore:
             # Another one has come since, or it was dropped.
             raise Undecodable("it is no longer there")
         return kept[1]
+
+    def follows(self, earlier: Moment, later: Moment, advances: int) -> bool:
+        pairs = [(earlier.positions.get(b), position) for b, position in later.positions.items()]
+        moved = 0
+        for before, after in pairs:
+            if before is None or before.nonce != after.nonce:
+                return False
+            moved += after.sequence - before.sequence
+        return len(pairs) == len(earlier.positions) and moved == advances
 
     async def overtaken(self, stamp: Moment, tags: Iterable[str]) -> bool:
         since = self._hub.undelivered.deliveries

@@ -9,6 +9,23 @@ from .bench import NOTHING, Bench, story
 class Invalidations(Bench):
     """``invalidate``, ``mark_stale``, ``delete``, ``delete_match``, ``clear``."""
 
+    # -- the clock ---------------------------------------------------------------------------
+
+    @story
+    async def test_a_store_that_can_tell_that_nobody_else_moved_the_clock_is_right(
+        self, store: Store
+    ) -> None:
+        """One that cannot tell says so by saying no."""
+        before = await store.stamp()
+        await store.invalidate(["a"])
+        mine = await store.stamp()
+        await store.delete(["another's"])
+        both = await store.stamp()
+
+        assert not store.follows(before, both, 1)
+        assert not store.follows(before, mine, 0)
+        assert not store.follows(mine, both, 2)
+
     # -- tags --------------------------------------------------------------------------------
 
     @story
