@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
 from functools import partial, update_wrapper
 from inspect import BoundArguments, iscoroutinefunction
 from types import FunctionType
@@ -89,6 +91,19 @@ class CachedMany:
         self._parts = parts
 
     @property
+    def parts(self) -> Parts:
+        return self._parts
+
+    @property
+    def is_async(self) -> bool:
+        return self._is_async
+
+    @property
+    def vary(self) -> tuple[ContextVar[Any], ...]:
+        """The context variables that are in the key."""
+        return self._keys.vary
+
+    @property
     def _side(self) -> Any:
         return self._parts.awaited if self._is_async else self._parts.stepped
 
@@ -167,14 +182,24 @@ class CachedMany:
         ids = [call.arguments[self._plural.each] for call in calls]
         arguments = {**bound.arguments, self._plural.many: self._plural.collect(ids)}
         whole = BoundArguments(self._plural.signature, arguments)
-        load: Callable[[], Any] = partial(self.function, *whole.args, **whole.kwargs)
+        load = self._loader(whole)
         for instrument in self._parts.instruments:
             load = instrument(self, load)
-        returned = await load() if self._is_async else load()
+        returned = await load()
         keys = [call.key for call in calls]
         name = self.function.__qualname__
         brought = read_returned(returned, ids, keys, name=name, form=self._form)
         return filled(brought, keys, self._together.missing)
+
+    def _loader(self, bound: BoundArguments) -> Callable[[], Awaitable[Any]]:
+        function = partial(self.function, *bound.args, **bound.kwargs)
+        if self._is_async:
+            return function
+
+        async def load() -> Any:
+            return function()
+
+        return load
 
     # -- one of them -------------------------------------------------------------------------
 
@@ -183,6 +208,16 @@ class CachedMany:
         bound = self._plural.one_signature.bind(*args, **kwargs)
         bound.apply_defaults()
         return self._call(self._keys.make(bound.arguments), bound.arguments)
+
+    async def read_one(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Return the value of one id, ``ABSENT`` if there is none."""
+        bound = self._plural.one_signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        arguments = dict(bound.arguments)
+        one = arguments.pop(self._plural.each)
+        arguments[self._plural.many] = self._plural.collect([one])
+        found = await self.read(BoundArguments(self._plural.signature, OrderedDict(arguments)))
+        return found.get(one, ABSENT) if self._form is Form.MAPPING else found[0]
 
     async def peek(self, call: Call) -> Entry[Any] | None:
         if self._is_bypassed():

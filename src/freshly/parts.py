@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -17,8 +17,8 @@ from .runtime.threads import REFRESH_THREADS, ThreadRuntime, finish
 from .side import Side
 
 #: Gets a decorated function's handle and one run of its loader, and returns what runs in its place:
-#: the testing kit's way in.
-Instrument = Callable[[Any, Callable[[], Any]], Callable[[], Any]]
+#: the testing kit's way in. Both are awaited; of a plain function no await in them waits.
+Instrument = Callable[[Any, Callable[[], Awaitable[Any]]], Callable[[], Awaitable[Any]]]
 
 
 class Parts:

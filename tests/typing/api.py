@@ -359,6 +359,7 @@ async def testing(own: Cache, service: Service) -> None:
         assert_miss(square, 1)
         await assert_fresh(get_user, 1)
         assert_fresh(square, x=1)
+        assert_type(await assert_hit(get_users, 1), Entry[Any])
         with count_loads(get_user, square, service.get) as loads:
             assert_type(loads.count, int)
         with assert_invalidates("a", keys=["k"], cache=own) as seen:

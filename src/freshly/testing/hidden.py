@@ -22,9 +22,8 @@ from typing import Any
 
 from .. import cache as default_cache
 from ..cache import Cache
-from ..cached import Cached
 from ..errors import ConfigurationError
-from .subject import INDENT
+from .subject import INDENT, Handle
 
 #: Packages that read context variables for their own business: which loop runs, which span a trace
 #: is in, what goes on a log line. None of it is in a value.
@@ -61,7 +60,7 @@ KEY_MAKER = "freshly.core.key"
 class _Watch:
     """One run of a loader: what it has set itself is no secret to it."""
 
-    def __init__(self, handle: Cached) -> None:
+    def __init__(self, handle: Handle) -> None:
         self.handle = handle
         self.known = set(handle.vary)
 
@@ -101,10 +100,10 @@ class _Readings:
     def __init__(self, variables: frozenset[ContextVar[Any]], packages: frozenset[str]) -> None:
         self._ignored = variables
         self._packages = MACHINERY | packages
-        self._found: dict[tuple[Cached, ContextVar[Any]], str] = {}
+        self._found: dict[tuple[Handle, ContextVar[Any]], str] = {}
         self._profilers = _Profilers(self._note)
 
-    def instrument(self, handle: Cached, loader: Callable[[], Any]) -> Callable[[], Any]:
+    def instrument(self, handle: Handle, loader: Callable[[], Any]) -> Callable[[], Any]:
         async def watched() -> Any:
             token = _watched.set(_Watch(handle))
             self._profilers.begin()
@@ -201,5 +200,5 @@ def _place(frame: FrameType) -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
-def _shown(handle: Cached, variable: ContextVar[Any]) -> str:
+def _shown(handle: Handle, variable: ContextVar[Any]) -> str:
     return ", ".join([*(known.name for known in handle.vary), variable.name])

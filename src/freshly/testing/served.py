@@ -4,24 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
-from ..cached import Cached
 from ..core.entry import Entry
-from ..handles import AsyncCached, BlockingCached
+from ..many import CachedMany
+from ..runtime.threads import finish
+from .around import Args, Named
 from .snapshot import difference, snapshot
-from .subject import INDENT, call_text, entry_text, handle_of, listed, short
+from .subject import INDENT, Handle, call_text, entry_text, handle_of, listed, short
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class AsyncPeek(Protocol[P, R]):
+    """A decorated ``async def``. What is asked about an entry takes one id where there are many."""
+
+    def peek(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, Entry[R] | None]: ...
+
+
+class BlockingPeek(Protocol[P, R]):
+    """A decorated plain ``def``."""
+
+    def peek(self, *args: P.args, **kwargs: P.kwargs) -> Entry[R] | None: ...
+
+
 @overload
 def assert_hit(
-    function: AsyncCached[P, R], /, *args: P.args, **kwargs: P.kwargs
+    function: AsyncPeek[P, R], /, *args: P.args, **kwargs: P.kwargs
 ) -> Coroutine[Any, Any, Entry[R]]: ...
 @overload
-def assert_hit(function: BlockingCached[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Entry[R]: ...
+def assert_hit(function: BlockingPeek[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Entry[R]: ...
 def assert_hit(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """Assert that a read with these arguments would be served from the cache, and return its entry.
 
@@ -43,10 +56,10 @@ def assert_hit(function: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 @overload
 def assert_miss(
-    function: AsyncCached[P, R], /, *args: P.args, **kwargs: P.kwargs
+    function: AsyncPeek[P, R], /, *args: P.args, **kwargs: P.kwargs
 ) -> Coroutine[Any, Any, None]: ...
 @overload
-def assert_miss(function: BlockingCached[P, R], /, *args: P.args, **kwargs: P.kwargs) -> None: ...
+def assert_miss(function: BlockingPeek[P, R], /, *args: P.args, **kwargs: P.kwargs) -> None: ...
 def assert_miss(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """Assert that a read with these arguments would load. Nothing is read, loaded or counted.
 
@@ -65,10 +78,10 @@ def assert_miss(function: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 @overload
 def assert_fresh(
-    function: AsyncCached[P, R], /, *args: P.args, **kwargs: P.kwargs
+    function: AsyncPeek[P, R], /, *args: P.args, **kwargs: P.kwargs
 ) -> Coroutine[Any, Any, None]: ...
 @overload
-def assert_fresh(function: BlockingCached[P, R], /, *args: P.args, **kwargs: P.kwargs) -> None: ...
+def assert_fresh(function: BlockingPeek[P, R], /, *args: P.args, **kwargs: P.kwargs) -> None: ...
 def assert_fresh(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """Assert that a read with these arguments would not be served what the source no longer says.
 
@@ -94,28 +107,20 @@ def assert_fresh(function: Any, /, *args: Any, **kwargs: Any) -> Any:
             f"{INDENT}whoever changed it has to invalidate one of these tags, or delete the key"
         )
 
-    if handle.is_async:
+    async def asserted() -> None:
+        entry = await _peek(handle, function, args, kwargs)
+        if entry is not None:
+            with handle.parts.disabled():
+                said = await _said_by_source(handle, function, args, kwargs)
+            judge(entry, said)
 
-        async def asserted() -> None:
-            entry = await function.peek(*args, **kwargs)
-            if entry is not None:
-                with handle.parts.disabled():
-                    said = await function.uncached(*args, **kwargs)
-                judge(entry, said)
-
-        return asserted()
-    entry = function.peek(*args, **kwargs)
-    if entry is not None:
-        with handle.parts.disabled():
-            said = function.uncached(*args, **kwargs)
-        judge(entry, said)
-    return None
+    return asserted() if handle.is_async else finish(asserted())
 
 
 class LoadCount:
     """How often loaders ran since a block began; ``count`` goes on until the block ends."""
 
-    def __init__(self, handles: list[Cached]) -> None:
+    def __init__(self, handles: list[Handle]) -> None:
         self._handles = handles
         self._before = self._now()
         self._after: tuple[int, int] | None = None
@@ -152,24 +157,35 @@ def count_loads(*functions: Callable[..., Any]) -> Iterator[LoadCount]:
         loads._stop()
 
 
-def _peeked(
-    function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], judge: Callable[[Any], Any]
-) -> Any:
-    if not handle_of(function).is_async:
-        return judge(function.peek(*args, **kwargs))
+def _peeked(function: Any, args: Args, kwargs: Named, judge: Callable[[Entry[Any] | None], Any]) -> Any:
+    handle = handle_of(function)
 
     async def asserted() -> Any:
-        return judge(await function.peek(*args, **kwargs))
+        return judge(await _peek(handle, function, args, kwargs))
 
-    return asserted()
+    return asserted() if handle.is_async else finish(asserted())
 
 
-def _keys_of(handle: Cached) -> list[str]:
+async def _peek(handle: Handle, function: Any, args: Args, kwargs: Named) -> Entry[Any] | None:
+    found = function.peek(*args, **kwargs)
+    entry: Entry[Any] | None = await found if handle.is_async else found
+    return entry
+
+
+async def _said_by_source(handle: Handle, function: Any, args: Args, kwargs: Named) -> Any:
+    """Run the loader. Its cache is switched off."""
+    if isinstance(handle, CachedMany):
+        return await handle.read_one((*getattr(function, "args", ()), *args), kwargs)
+    said = function.uncached(*args, **kwargs)
+    return await said if handle.is_async else said
+
+
+def _keys_of(handle: Handle) -> list[str]:
     living = handle.parts.store.living()
     return [entry.key for entry in living if entry.counts is handle.recipe.counts]
 
 
-def _about(handle: Cached, entry: Entry[Any]) -> str:
+def _about(handle: Handle, entry: Entry[Any]) -> str:
     return entry_text(entry, handle.parts.clock.now())
 
 
