@@ -104,6 +104,8 @@ class Cache(BulkCommands):
         - ``retry_after``: the pause after a failed load while an older value can be served (1 s).
         - ``condition``: a function of ``result`` and arguments by name; what it refuses is
           returned and not stored.
+        - ``cache_exceptions``: exceptions of the loader that are answers, such as ``NotFound``: kept
+          for ``ttl``, or for a ttl of their own (``{NotFound: "1m"}``), and raised anew to each reader.
         - ``copy``: give each caller a deep copy. Without it a hit returns the stored object.
 
         What it is found by:

@@ -8,6 +8,7 @@ from copy import deepcopy
 from secrets import token_hex
 from typing import Any, Literal, TypedDict
 
+from .answering import CacheExceptions, answers_of
 from .core.byname import ByName
 from .core.counts import Counts
 from .core.duration import Duration, seconds, text
@@ -35,6 +36,7 @@ class Policy(TypedDict, total=False):
     hard_timeout: Duration | None
     retry_after: Duration | None
     condition: Callable[..., object] | None
+    cache_exceptions: CacheExceptions | None
 
 
 class _Soft(TypedDict, total=False):
@@ -120,6 +122,9 @@ def recipe(
     ``options`` are those of a face; those that say nothing of freshness or loads are not looked at.
     """
     retry_after = options.get("retry_after")
+    answers = answers_of(ttl, options)
+    if answers is not None and shape.function is not None:
+        shape.raises = tuple(answers.lifetimes)
     return Recipe(
         counts=counts or Counts(name),
         lifetime=lifetimes(tuple(names), ttl, options),
@@ -131,6 +136,7 @@ def recipe(
         copy=deepcopy if options.get("copy") else None,
         shape=shape,
         timeouts=_timeouts(options),
+        answers=answers,
     )
 
 

@@ -105,6 +105,32 @@ def nested(cache: Cache, load: Load) -> Read:
     return outer
 
 
+class Absent(Exception):
+    """What a source says that has nothing there, in its version so far."""
+
+
+def answered_by_exception(cache: Cache, load: Load) -> Read:
+    """Every other version of a subject is that there is none."""
+
+    @cache.soft(
+        "10s", soft_ttl="2s", key="s:{subject}", tags=["s:{subject}"], cache_exceptions={Absent: "5s"}
+    )
+    async def get(subject: int) -> int:
+        version = await load(subject)
+        if version % 2:
+            raise Absent(version)
+        return version
+
+    async def read(subject: int) -> int:
+        try:
+            return await get(subject)
+        except Absent as absent:
+            version: int = absent.args[0]
+            return version
+
+    return read
+
+
 FACES: dict[str, Callable[[Cache, Load], Read]] = {
     "cache": decorated(),
     "soft": decorated(soft_ttl="2s"),
@@ -116,6 +142,7 @@ FACES: dict[str, Callable[[Cache, Load], Read]] = {
     "get_or_set": by_hand,
     "result": tagged_by_result,
     "nested": nested,
+    "exceptions": answered_by_exception,
 }
 
 # How a writer invalidates. Each call has to keep the promise when it returns. An outer entry is
@@ -291,12 +318,15 @@ MUTANTS: list[tuple[Callable[[pytest.MonkeyPatch], None], str]] = [
     (stamps_after_the_load, "get_or_set"),
     (stamps_after_the_load, "result"),
     (stamps_after_the_load, "nested"),
+    (stamps_after_the_load, "exceptions"),
     (lands_unasked, "cache"),
     (lands_unasked, "soft"),
     (lands_unasked, "hard_timeout"),
+    (lands_unasked, "exceptions"),
     (joins_unasked, "cache"),
     (joins_unasked, "get_or_set"),
     (joins_unasked, "timeouts"),
+    (joins_unasked, "exceptions"),
     (joins_for_good, "result"),
     (forgets_inner_tags, "nested"),
 ]

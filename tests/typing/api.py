@@ -83,6 +83,16 @@ def report(x: int) -> int:
     return x
 
 
+@cache("1h", cache_exceptions=(KeyError, ValueError))
+def listed(x: int) -> int:
+    return x
+
+
+@cache("1h", cache_exceptions={KeyError: "1m", OSError: None})
+async def listed_with_ttl(x: int) -> int:
+    return x
+
+
 @cache("10m", grace="1d", soft_timeout="300ms", hard_timeout=timedelta(seconds=5))
 def patient(x: int) -> int:
     return x

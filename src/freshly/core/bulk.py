@@ -64,17 +64,24 @@ class BulkEngine(Convoy):
             entry, paused = look.entry, self._pauses.is_on(call.key, look.now)
             match judge(entry, look.now, paused=paused, late=late):
                 case Verdict.SERVE if entry is not None:
-                    trip.found.values[call.key] = self._serve(call, entry, look.now)
+                    self._serve_one(call, entry, look, trip)
                 case Verdict.SERVE_AND_REFRESH if entry is not None:
                     call.recipe.counts.timeouts += late
                     behind.append(Wanted(call, look))
-                    trip.found.values[call.key] = self._serve(call, entry, look.now)
+                    self._serve_one(call, entry, look, trip)
                 case Verdict.REFRESH_OR_SERVE:
                     wanted.append(Wanted(call, look, may_stand_in=True))
                 case _:
                     wanted.append(Wanted(call, look))
         self._refresh_together(behind, trip.batch, trip.ticket)
         return wanted
+
+    def _serve_one(self, call: Call, entry: Entry[Any], look: Look, trip: Trip) -> None:
+        if entry.raised is None:
+            trip.found.values[call.key] = self._serve(call, entry, look.now)
+        else:
+            self._note(call.recipe, entry, look.now)
+            trip.found.errors[call.key] = entry.raised.anew()
 
     async def _look_many(self, calls: Sequence[Call]) -> list[Look]:
         return await self._look_at([(c.key, c.tags) for c in calls], calls[0].shape)
@@ -92,16 +99,20 @@ class BulkEngine(Convoy):
     async def get_many(
         self, keys: Sequence[str], recipe: Recipe, shape: Shape | None = None
     ) -> dict[str, Entry[Any]]:
-        """Return the entries under ``keys`` that a command is served, and count the reads."""
+        """Return the entries under ``keys`` that a command is served, and count the reads.
+
+        A key whose answer is an exception has no value.
+        """
         found: dict[str, Entry[Any]] = {}
         asked = [(key, ()) for key in keys]
         looks = await self._look_at(asked, recipe.shape if shape is None else shape)
         for key, look in zip(keys, looks, strict=True):
-            if look.entry is None or not is_served_to_a_command(look.entry, look.now):
+            entry = look.entry
+            if entry is None or entry.raised or not is_served_to_a_command(entry, look.now):
                 recipe.counts.misses += 1
             else:
-                self._note(recipe, look.entry, look.now)
-                found[key] = look.entry
+                self._note(recipe, entry, look.now)
+                found[key] = entry
         return found
 
     async def put_many(self, calls: Sequence[Call], values: Sequence[Any], stamp: Stamp | None) -> int:

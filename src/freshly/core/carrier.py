@@ -101,7 +101,12 @@ class CarrierPilot(Pilot):
         made: list[tuple[Rider, Entry[Any]]] = []
         for rider in share:
             error = brought.errors.get(rider.call.key)
-            if error is None:
+            if error is not None and self._is_answer(rider.flight, rider.call, error):
+                entry = self._made(rider.flight, rider.call, rider.look, load, seconds)
+                rider.flight.error_was_returned, error = True, None
+                if entry is not None:
+                    made.append((rider, entry))
+            elif error is None:
                 try:
                     entry = self._entry_of(rider, brought, load, seconds)
                 except Exception as own:  # of a user's function that was asked about the value

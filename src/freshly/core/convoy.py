@@ -71,7 +71,7 @@ class Convoy(Engine):
         if not wanted:
             return []
         if trip.patience.is_over:
-            first, *_ = [self._timeout(one.call) for one in wanted]
+            first, *_ = [self._timeout(one.call, one.look) for one in wanted]
             raise first
         riders = [self._boarded(one, trip) for one in wanted]
         crew = [rider for rider in riders if rider.is_pilot]
@@ -179,9 +179,9 @@ class Convoy(Engine):
                 may_stand_in=rider.may_stand_in,
             )
         except Exception as error:
-            if error is not flight.error:
+            if error is not flight.error and flight.raised is None:
                 raise
-            if flight.error_was_returned:
+            if flight.error_was_returned or flight.raised is not None:
                 trip.found.errors[call.key] = error
             else:
                 failed.append(flight)

@@ -73,11 +73,11 @@ class FunctionStats:
     ``hits`` are reads answered from the cache, ``stale_hits`` those of them that got a stale or
     expired value. ``misses`` are reads that had to wait for a load, ``waits`` those of them that
     waited for a load another read had begun. ``loads`` are runs of the loader, refreshes
-    included; ``load_errors`` those that raised; ``overtaken`` those whose value was not stored
-    because an invalidation came while they ran. ``timeouts`` are reads that did not wait for
-    their load to end: they got an older value or a ``LoadTimeout``. ``refreshes_dropped`` are
-    those for which neither a place nor one in the queue was free. Under threads a hit may go
-    uncounted.
+    included; ``load_errors`` those that raised, unless that was an answer; ``overtaken`` those
+    whose value was not stored because an invalidation came while they ran. ``timeouts`` are reads
+    that did not wait for their load to end: they got an older value or a ``LoadTimeout``.
+    ``refreshes_dropped`` are those for which neither a place nor one in the queue was free. Under
+    threads a hit may go uncounted.
     """
 
     hits: int = 0

@@ -119,6 +119,8 @@ class Engine:
             recipe.counts.misses += 1
             return None
         self._note(recipe, entry, look.now)
+        if entry.raised is not None:
+            raise entry.raised.anew()
         return entry
 
     async def put(
@@ -165,6 +167,8 @@ class Engine:
 
     def _serve(self, call: Call, entry: Entry[Any], now: float) -> Any:
         self._note(call.recipe, entry, now)
+        if entry.raised is not None:
+            raise entry.raised.anew()
         if call.rows is not None and now < entry.early_at:
             self._store.bind(entry, call.rows, call.row)
         copy = call.recipe.copy
@@ -270,7 +274,7 @@ class Engine:
         may_stand_in: bool = False,
     ) -> Any:
         if patience.is_over:
-            raise self._timeout(call)
+            raise self._timeout(call, look)
         may_join = self._joiner(call, look, ticket, newer_only=newer_only)
         flight, is_pilot = self._flights.board(call.key, look.stamp, may_join)
         call.recipe.counts.misses += not newer_only
@@ -305,7 +309,11 @@ class Engine:
             return False
         return flight.cancel is None or self._budget.admit(flight)
 
-    def _timeout(self, call: Call) -> LoadTimeout:
+    def _timeout(self, call: Call, look: Look) -> LoadTimeout:
+        outer = running_load(self._flights)
+        if outer is not None:
+            # What the load around this read makes of it depends on this value all the same.
+            outer.collect(call.tags, look.stamp)
         counts, timeouts = call.recipe.counts, call.recipe.timeouts
         counts.misses += 1
         counts.timeouts += 1
@@ -376,13 +384,14 @@ class Engine:
             if is_pilot and flight.interruption is not None:
                 raise flight.interruption
             return AGAIN
-        if flight.error is not None:
-            if self._goes_on(flight, is_pilot=is_pilot):
-                return AGAIN
-            flight.raise_error()
+        if flight.error is not None and self._goes_on(flight, is_pilot=is_pilot):
+            return AGAIN
         if not is_pilot and await self._is_outdated(flight, call, look, ticket):
             return AGAIN
         self._hand_on(flight)
+        if flight.raised is not None and not is_pilot:
+            raise flight.raised.anew()
+        flight.raise_error()
         copy = call.recipe.copy
         return flight.value if copy is None else copy(flight.value)
 
@@ -406,9 +415,10 @@ class Engine:
     def _goes_on(self, flight: Flight, *, is_pilot: bool) -> bool:
         """Return whether a passenger of a failed flight starts anew.
 
-        What failed may have been the starter's: its session was closed when it left.
+        What failed may have been the starter's: its session was closed when it left. What is an
+        answer is everyone's.
         """
-        return flight.starter_left and not is_pilot
+        return flight.starter_left and not is_pilot and flight.raised is None
 
     async def _was_overtaken(self, flight: Flight, call: Call) -> bool:
         """Judge a join at its end, by the tags that were not known when it began.

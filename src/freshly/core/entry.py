@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from .counts import Counts
+    from .raised import Raised
     from .rows import Rows
 
 T = TypeVar("T")
@@ -33,7 +34,13 @@ class Entry(Generic[T]):
     the load took. ``uses`` counts the hits. The other fields serve the hit path: ``next_at`` is
     the first instant at which a read has to think, ``rows`` and ``row`` say where a decorated
     function finds the entry by its raw arguments, ``noted`` belongs to the eviction.
+
+    ``raised`` is set if the loader did not return but raised what is cached as its answer; then
+    ``value`` is ``None``, and a read raises it anew.
     """
+
+    # Those that have one are of a class of their own: see special.py.
+    raised: Raised | None = None
 
     __slots__ = (
         "_life",

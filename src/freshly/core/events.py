@@ -14,7 +14,7 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A loader returned.
+    """A loader returned, or raised what is cached as its answer.
 
     ``stored`` is False if an invalidation overtook it, a condition refused, or a hold was on.
     """

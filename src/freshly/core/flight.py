@@ -19,6 +19,7 @@ from typing import Any
 
 from ..errors import DeadlockError
 from .load import Load, current_load
+from .raised import Raised
 
 NOT_BEGUN = float("inf")
 
@@ -47,6 +48,7 @@ class Flight:
         "made_from_stale",
         "members",
         "passengers",
+        "raised",
         "stamp",
         "starter_left",
         "tags",
@@ -80,6 +82,8 @@ class Flight:
         # that end does not get its value.
         self.held_until: float | None = None
         self.error: Exception | None = None
+        # The error is an answer of the source, as good as a value.
+        self.raised: Raised | None = None
         self._traceback: TracebackType | None = None
         # The flights that the loader of this one waits for: see Flights.waiting.
         self.waits_for: list[Flight] = []

@@ -19,7 +19,9 @@ from .lifetime import Lifetime
 from .load import Load, current_load
 from .pauses import Pauses
 from .ports import Look, Reading, Runtime, Store
+from .raised import Raised
 from .recipe import Call, Recipe
+from .special import SpecialEntry
 
 
 class Pilot:
@@ -54,6 +56,7 @@ class Pilot:
             self._pauses.end(call.key)
         except Exception as error:
             flight.fail(error)
+            self._tag(flight, call, look, load)
             counts.load_errors += 1
             seconds = self._runtime.now() - began
             self._pause(call, look, seconds)
@@ -77,9 +80,21 @@ class Pilot:
         except DeadlockError:
             # A mistake in the code, which an older value must not hide.
             raise
-        except Exception:
+        except Exception as error:
+            if self._is_answer(flight, call, error):
+                return None
             flight.loader_failed = True
             raise
+
+    def _is_answer(self, flight: Flight, call: Call, error: Exception) -> bool:
+        """Fail ``flight`` with ``error`` if that is what the source has to say of the value."""
+        answers = call.recipe.answers
+        if answers is None or answers.lifetime(type(error)) is None:
+            return False
+        flight.raised = Raised.of(error)
+        if flight.raised is not None:
+            flight.fail(error)
+        return flight.raised is not None
 
     async def _land(self, flight: Flight, call: Call, look: Look, load: Load, seconds: float) -> bool:
         entry = self._made(flight, call, look, load, seconds)
@@ -89,26 +104,41 @@ class Pilot:
         self, flight: Flight, call: Call, look: Look, load: Load, seconds: float
     ) -> Entry[Any] | None:
         """Give ``flight`` its tags; return the entry of its value, or ``None`` if none is kept."""
-        recipe, value, arguments = call.recipe, flight.value, call.arguments
-        found = recipe.result_tags(arguments, value)
+        recipe, value = call.recipe, flight.value
+        is_value = flight.raised is None
+        self._tag(
+            flight, call, look, load, recipe.result_tags(call.arguments, value) if is_value else ()
+        )
+        if flight.stamp is None or flight.held_until is not None:
+            return None
+        lifetime = _lifetime(flight, call)
+        if lifetime is None:
+            return None
+        kept = recipe.copy(value) if is_value and recipe.copy is not None else value
+        entry = self.entry(
+            call.key,
+            kept,
+            recipe,
+            lifetime,
+            flight.tags,
+            flight.stamp,
+            look.now,
+            seconds,
+            flight.raised,
+        )
+        if flight.made_from_stale:
+            entry.mark_stale()
+        return entry
+
+    def _tag(
+        self, flight: Flight, call: Call, look: Look, load: Load, found: tuple[str, ...] = ()
+    ) -> None:
+        """Note in ``flight`` what its outcome is made from; ``found`` is what only a result tells."""
         flight.tags = tuple(dict.fromkeys((*call.tags, *found, *load.tags)))
         flight.made_from_stale = load.made_from_stale
         flight.held_until = earliest(look.held.until(flight.tags, call.key), load.held_until)
         if flight.stamp is not None:
             flight.stamp = self._store.inherit(flight.stamp, load.handed_on)
-        is_held = flight.held_until is not None
-        if flight.stamp is None or is_held or not recipe.is_kept(arguments, value):
-            return None
-        lifetime = recipe.lifetime(arguments, value)
-        if lifetime is None:
-            return None
-        kept = value if recipe.copy is None else recipe.copy(value)
-        entry = self.entry(
-            call.key, kept, recipe, lifetime, flight.tags, flight.stamp, look.now, seconds
-        )
-        if flight.made_from_stale:
-            entry.mark_stale()
-        return entry
 
     async def _store_landed(self, flight: Flight, call: Call, entry: Entry[Any]) -> bool:
         try:
@@ -122,7 +152,7 @@ class Pilot:
     def _landed(self, call: Call, entry: Entry[Any], *, stored: bool) -> None:
         if not stored:
             call.recipe.counts.overtaken += 1
-        elif call.rows is not None:
+        elif call.rows is not None and entry.raised is None:
             self._store.bind(entry, call.rows, call.row)
 
     def entry(
@@ -135,6 +165,7 @@ class Pilot:
         stamp: Reading,
         born: float,
         load_seconds: float,
+        raised: Raised | None = None,
     ) -> Entry[Any]:
         """Return a new entry: the lifetime becomes instants, chance included."""
         instants = lifetime.instants(
@@ -144,15 +175,16 @@ class Pilot:
             longest=self._store.max_ttl,
             wall=lambda: self._runtime.wall() - load_seconds,
         )
-        return Entry(
-            key,
-            value,
-            instants=instants,
-            tags=tags,
-            stamp=stamp,
-            counts=recipe.counts,
-            load_seconds=load_seconds,
-        )
+        common: dict[str, Any] = {
+            "instants": instants,
+            "tags": tags,
+            "stamp": stamp,
+            "counts": recipe.counts,
+            "load_seconds": load_seconds,
+        }
+        if raised is not None:
+            return SpecialEntry(key, value, raised=raised, **common)
+        return Entry(key, value, **common)
 
     def _pause(self, call: Call, look: Look, seconds: float) -> None:
         """Spare the loader that has failed, if there is an older value."""
@@ -162,7 +194,17 @@ class Pilot:
 
     def _tell(self, flight: Flight, call: Call, seconds: float, *, stored: bool) -> None:
         name, behind = call.recipe.counts.name, flight.is_background
-        if flight.error is None:
+        if flight.error is None or flight.raised is not None:
             self._emit(Loaded, call.key, name, seconds, stored, behind)
         else:
             self._emit(LoadFailed, call.key, name, seconds, flight.error, behind)
+
+
+def _lifetime(flight: Flight, call: Call) -> Lifetime | None:
+    """Return how long the outcome of ``flight`` is kept, or ``None`` if it is not."""
+    recipe = call.recipe
+    if flight.raised is not None:
+        return None if recipe.answers is None else recipe.answers.lifetime(flight.raised.kind)
+    if not recipe.is_kept(call.arguments, flight.value):
+        return None
+    return recipe.lifetime(call.arguments, flight.value)

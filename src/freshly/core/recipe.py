@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .answers import Answers
 from .counts import Counts
 from .lifetime import Lifetime
 from .patience import Timeouts
@@ -20,7 +21,8 @@ class Recipe:
     """How to make an entry of a value, for one function.
 
     The callables get the arguments of the call by name and the value the loader returned.
-    ``lifetime`` gives ``None`` for a value that is not kept.
+    ``lifetime`` gives ``None`` for a value that is not kept. ``answers`` tells which exceptions are
+    kept as if they were values.
     ``give`` is what a caller gets of a stored value, ``keep`` what is stored of a loaded one.
     ``retry_after`` is in seconds; ``shape`` is what a store outside of the process makes bytes by.
     """
@@ -33,6 +35,7 @@ class Recipe:
     copy: Callable[[Any], Any] | None = None
     shape: Shape = ANY
     timeouts: Timeouts | None = None
+    answers: Answers | None = None
 
 
 @dataclass(frozen=True, slots=True)

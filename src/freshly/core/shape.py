@@ -18,8 +18,10 @@ class Shape:
     """What a store outside of the process may know about the values of one function.
 
     ``function`` has it in its return annotation, of which ``part`` takes what is meant; without a
-    function ``annotation`` is it. ``name`` is what messages call it by. Shapes are compared by
-    identity: whoever finds something out about one may keep it by the shape.
+    function ``annotation`` is it. ``name`` is what messages call it by. ``raises`` are the
+    exceptions that are kept as its answers: whoever reads one from outside of the process makes
+    these anew and no others. Shapes are compared by identity: whoever finds something out about one
+    may keep it by the shape.
     """
 
     __slots__ = (
@@ -28,6 +30,7 @@ class Shape:
         "function",
         "name",
         "part",
+        "raises",
     )
 
     def __init__(
@@ -42,6 +45,7 @@ class Shape:
         self.function = function
         self.part = part
         self.annotation = annotation
+        self.raises: tuple[type[Exception], ...] = ()
 
     def __repr__(self) -> str:
         return f"<Shape of {self.name}>"

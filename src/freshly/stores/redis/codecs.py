@@ -9,12 +9,15 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from ...core.counts import Counts
 from ...core.entry import Entry
+from ...core.raised import Raised
 from ...core.shape import Shape
+from ...core.special import SpecialEntry
 from ...errors import EncodeError
 from ...wire.annotated import return_annotation
 from ...wire.codec import Codec, Undecodable, codec_for
 from ...wire.envelope import Wire
-from ...wire.frame import Frame, Mark
+from ...wire.failures import FailureCodec
+from ...wire.frame import EXCEPTION, VALUE, Frame, Mark
 from .layout import Layout
 from .reading import Moment, Position
 
@@ -33,6 +36,7 @@ class Codecs:
         self._wire = wire
         self._raises = raises
         self._codecs: WeakKeyDictionary[Shape, Codec] = WeakKeyDictionary()
+        self._raised: WeakKeyDictionary[Shape, FailureCodec] = WeakKeyDictionary()
         self._told: WeakSet[Shape] = WeakSet()
 
     def pack(self, entry: Entry[Any], shape: Shape, key_at: Position | None = None) -> bytes | None:
@@ -44,8 +48,9 @@ class Codecs:
             EncodeError: if it has none, and the cache was told to raise.
         """
         try:
-            codec = self._of(shape)
-            frame = self.frame(entry, codec.schema, codec.encode(entry.value), key_at)
+            codec: Codec = self._of(shape) if entry.raised is None else self._of_raised(shape)
+            payload = codec.encode(entry.value if entry.raised is None else entry.raised.anew())
+            frame = self.frame(entry, codec.schema, payload, key_at)
             return self._wire.pack(frame, self._layout.value(entry.key))
         except EncodeError as error:
             if self._raises:
@@ -58,21 +63,23 @@ class Codecs:
     ) -> Frame:
         born, early, stale, expires, dead = _milliseconds(entry)
         load_ms, marks = round(entry.load_seconds * 1000), tuple(self._marks(entry, key_at))
-        return Frame(schema, born, early, stale, expires, dead, load_ms, marks, None, payload)
+        kind = VALUE if entry.raised is None else EXCEPTION
+        return Frame(schema, born, early, stale, expires, dead, load_ms, marks, None, payload, kind)
 
     def unpack(self, data: bytes | None, key: str) -> Frame | None:
         return None if data is None else self._wire.unpack(data, self._layout.value(key))
 
     def value(self, frame: Frame, shape: Shape) -> Any:
-        """Return the value of ``frame``.
+        """Return the value of ``frame``, or what its load raised.
 
         Raises:
             Undecodable: if another codec wrote it, or it is damaged.
         """
-        codec = self._of(shape)
+        codec: Codec = self._of(shape) if frame.kind == VALUE else self._of_raised(shape)
         if not codec.reads(frame.schema):
             raise Undecodable("it was written for another type")
-        return codec.decode(frame.payload)
+        value = codec.decode(frame.payload)
+        return value if frame.kind == VALUE else _raised(value)
 
     def _of(self, shape: Shape) -> Codec:
         codec = self._codecs.get(shape)
@@ -80,6 +87,12 @@ class Codecs:
             said = shape.annotation if shape.function is None else return_annotation(shape.function)
             part = said if shape.part is None else shape.part(said)
             codec = self._codecs[shape] = codec_for(part)
+        return codec
+
+    def _of_raised(self, shape: Shape) -> FailureCodec:
+        codec = self._raised.get(shape)
+        if codec is None:
+            codec = self._raised[shape] = FailureCodec(shape.raises)
         return codec
 
     def _tell(self, shape: Shape, error: EncodeError) -> None:
@@ -110,6 +123,13 @@ class Codecs:
             yield Mark(bucket, *position, tuple(tags), is_own=False)
 
 
+def _raised(error: Exception) -> Raised:
+    raised = Raised.of(error)
+    if raised is None:
+        raise Undecodable(f"{error!r} cannot be made anew")
+    return raised
+
+
 def _milliseconds(entry: Entry[Any]) -> Iterable[int]:
     """Return when it was born, and the instants of its life from then on, in order."""
     last = round(entry.born * 1000)
@@ -121,22 +141,28 @@ def _milliseconds(entry: Entry[Any]) -> Iterable[int]:
 
 
 def entry_of(key: str, value: Any, frame: Frame, moment: Moment) -> Entry[Any]:
-    """Return the entry that ``frame`` was made of, as it was found valid at ``moment``."""
+    """Return the entry that ``frame`` was made of, as it was found valid at ``moment``.
+
+    ``value`` is what it raised if that is what the frame says.
+    """
     born = frame.born
-    entry = Entry(
-        key,
-        value,
-        instants=(
+    common: dict[str, Any] = {
+        "instants": (
             born / 1000,
             (born + frame.early) / 1000,
             (born + frame.stale) / 1000,
             (born + frame.expires) / 1000,
             (born + frame.dead) / 1000,
         ),
-        tags=tags_of(frame),
-        stamp=moment,
-        counts=_COUNTS,
-        load_seconds=frame.load_ms / 1000,
+        "tags": tags_of(frame),
+        "stamp": moment,
+        "counts": _COUNTS,
+        "load_seconds": frame.load_ms / 1000,
+    }
+    entry: Entry[Any] = (
+        Entry(key, value, **common)
+        if frame.kind == VALUE
+        else SpecialEntry(key, None, raised=value, **common)
     )
     entry.seen = moment
     return entry

@@ -307,7 +307,8 @@ class RedisStore:
         """Keep an entry in the process. Whoever reads it asks the server whether it is valid."""
         if unless() or not entry.stamp.is_storable:
             return False
-        self._hub.kept.put(entry.key, self._hub.codecs.frame(entry, b"", b""), entry.value)
+        value = entry.value if entry.raised is None else entry.raised
+        self._hub.kept.put(entry.key, self._hub.codecs.frame(entry, b"", b""), value)
         return True
 
     async def _landed(self, sent: Sequence[Landing], count: int) -> list[bool]:

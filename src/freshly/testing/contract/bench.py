@@ -16,6 +16,8 @@ from typing import Any, Literal, TypeVar
 from ...core.counts import Counts
 from ...core.entry import Entry
 from ...core.ports import Look, Store
+from ...core.raised import Raised
+from ...core.special import SpecialEntry
 from ...runtime.threads import finish
 
 T = TypeVar("T")
@@ -79,14 +81,16 @@ class Bench:
         stale: float | None = None,
         ttl: float = HOUR,
         grace: float = 0.0,
+        raised: Raised | None = None,
     ) -> Entry[Any]:
         """Return the entry of a load that began with ``look``. Spans are seconds from then."""
         assert look.stamp is not None, f"a look at {key!r} brought no stamp: the store did not answer"
         stale_at = look.now + (ttl if stale is None else stale)
         expires_at = look.now + ttl
-        return Entry(
+        return SpecialEntry(
             key,
             value,
+            raised=raised,
             instants=(look.now, stale_at, stale_at, expires_at, expires_at + grace),
             tags=tuple(tags),
             stamp=look.stamp,
@@ -95,7 +99,7 @@ class Bench:
         )
 
     async def load(
-        self, store: Store, key: str, value: Any = "value", *, tags: Iterable[str] = (), **life: float
+        self, store: Store, key: str, value: Any = "value", *, tags: Iterable[str] = (), **life: Any
     ) -> Entry[Any]:
         """Load ``value`` as an engine does, with nothing in between, and return what was stored."""
         tags = tuple(tags)
@@ -111,7 +115,7 @@ class Bench:
         return found
 
     async def put(
-        self, store: Store, key: str, value: Any = "value", *, tags: Iterable[str] = (), **life: float
+        self, store: Store, key: str, value: Any = "value", *, tags: Iterable[str] = (), **life: Any
     ) -> None:
         """Store ``value`` by hand, as a value of now."""
         entry = self.entry(await store.look(key), key, value, tags=tags, **life)

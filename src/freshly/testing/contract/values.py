@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...core.ports import Store
-from .bench import Bench, story
+from ...core.raised import Raised
+from ...core.shape import Shape
+from .bench import Bench, never, story
 
 #: Values that every store keeps, whatever it writes them down in.
 PLAIN_VALUES: tuple[object, ...] = (
@@ -72,6 +74,25 @@ class Values(Bench):
 
         assert found is not None
         assert found.value is None
+
+    @story
+    async def test_an_exception_that_is_an_answer_comes_back_as_one(self, store: Store) -> None:
+        shape = Shape("a function that raises", function=_raising)
+        shape.raises = (LookupError,)
+        raised = Raised.of(LookupError("user", 7))
+        entry = self.entry(await store.look("key"), "key", None, raised=raised)
+        assert await store.land(entry, never, shape)
+
+        found = (await store.look("key", (), shape)).entry
+
+        assert found is not None
+        assert found.value is None
+        assert found.raised is not None
+        error = found.raised.anew()
+        assert (type(error), error.args) == (LookupError, ("user", 7))
+
+
+def _raising() -> None: ...
 
 
 def same(one: Any, other: Any) -> bool:
