@@ -22,7 +22,7 @@ INSTALLED = $$(ls -d "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.*/bin/python3 2>
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow test-all check format model model-smoke bench bench-check build changelog clean
+.PHONY: help demo test test-slow test-all test-redis-matrix test-redis check format model model-smoke bench bench-check build changelog clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -69,6 +69,28 @@ changelog: $(VENV)/.dev ## Show the changelog that the fragments make
 clean: ## Remove everything that make made
 	rm -rf .venv .venv-* .demo dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One environment for each major version of redis-py: .venv-redis6 and so on. The oldest runs without hiredis. ARGS chooses
+# tests, as ARGS="-k contract".
+REDIS_VERSIONS := 6 7 8
+
+test-redis-matrix: ## Run the tests of Redis on each redis-py from 6 on
+	@set -e; for version in $(REDIS_VERSIONS); do \
+		$(MAKE) --no-print-directory VENV=.venv-redis$$version REDIS_VERSION=$$version test-redis </dev/null; \
+	done
+
+test-redis: $(VENV)/.redis
+	@$(BIN)/python -c 'import importlib.metadata as m, importlib.util as u; \
+		print("redis-py", m.version("redis"), "with" if u.find_spec("hiredis") else "without", "hiredis")'
+	$(BIN)/python -m pytest -m "not slow" tests/redis $(ARGS)
+
+$(VENV)/.redis: pyproject.toml | $(BIN)/python
+	@echo "Installing what the tests of Redis need ..."
+	@$(PIP) install "$(PIP_RANGE)"
+	@$(PIP) install --group test "redis==$(REDIS_VERSION).*"
+	@[ "$(REDIS_VERSION)" != "$(firstword $(REDIS_VERSIONS))" ] || $(PIP) uninstall --yes hiredis
+	@$(PIP) install --no-build-isolation --no-deps --editable .
+	@touch $@
 
 # ── environments ─────────────────────────────────────────────────────────────────────────────────
 # A stamp is as new as the last install that succeeded. hatchling comes first and the build is not isolated, so that a
