@@ -143,7 +143,7 @@ BOMBS = {
     "bytes of 4 GiB": b"\xc6\xff\xff\xff\xffa",
     "an extension of 4 GiB": b"\xc1\xc9\xff\xff\xff\xff\x20a",
     "a hundred thousand levels": b"\x91" * 100_000,
-    "a hundred thousand levels, tagged": b"\xc1" + b"\x91" * 100_000,
+    "a hundred thousand levels, labelled": b"\xc1" + b"\x91" * 100_000,
     "a decimal of a billion digits": b"\xc1\xc7\x0b\x0b1E999999999",
     "a deque of 2**60": b"\xc1\xc7\x0a\x24\x91\xcf" + b"\x0f" + b"\xff" * 7,
     "a range": b"\xc1\xc7\x0b\x28\x93\x00\xcf" + b"\x7f" + b"\xff" * 7 + b"\x01",

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, Protocol, runtime_checkable
 
-from .fingerprint import PLAIN, fingerprint, is_readable_untyped, shape_text
+from .fingerprint import PLAIN, fingerprint, is_plain, is_readable_untyped, shape_text
+from .labels import MARK
+from .reader import Reader
 from .shape import Members, Own, Record, Shape, parts
 from .survey import survey
-from .tagged import MARK, Class, Tagged
 from .typed import typed
+from .writer import Class, Writer
 
-__all__ = ["Codec", "ShapeCodec", "Undecodable", "codec_for"]
+__all__ = ["Codec", "PlainCodec", "ShapeCodec", "Undecodable", "codec_for"]
 
 
 class Undecodable(Exception):
@@ -58,38 +59,62 @@ def codec_for(annotation: Any, names: Mapping[str, Any] | None = None) -> Codec:
     Raises:
         ConfigurationError: without msgspec.
     """
-    return ShapeCodec(survey(annotation, names))
+    shape = survey(annotation, names)
+    return PlainCodec(shape) if is_plain(shape) else ShapeCodec(shape)
 
 
-class ShapeCodec:
-    """Values by shape: typed where that brings them back exactly, tagged otherwise."""
+class PlainCodec:
+    """Values whose types msgpack tells, and the others labelled: in one walk, and without a mark."""
 
     def __init__(self, shape: Shape) -> None:
         self.schema = fingerprint(shape)
-        self._tagged = Tagged(_classes(shape))
-        self._typed = typed(shape)
+        self._write, self._read = Writer(mark=b"").write, Reader().read
 
     def reads(self, schema: bytes) -> bool:
         return schema == self.schema or (self.schema == PLAIN and is_readable_untyped(schema))
 
     def encode(self, value: Any) -> bytes:
+        return self._write(value)
+
+    def decode(self, payload: bytes) -> Any:
+        try:
+            return self._read(payload)
+        except Exception as error:  # bytes of a stranger fail in any way
+            raise Undecodable(repr(error)) from None
+
+
+class ShapeCodec:
+    """Values by shape: typed where that brings them back exactly, labelled otherwise."""
+
+    def __init__(self, shape: Shape) -> None:
+        classes = _classes(shape)
+        self.schema = fingerprint(shape)
+        self._typed = typed(shape)
+        self._write, self._read = Writer(classes).write, Reader(classes).read
+
+    def reads(self, schema: bytes) -> bool:
+        return schema == self.schema
+
+    def encode(self, value: Any) -> bytes:
         if self._typed is not None:
-            # What msgspec cannot write for all that (an int of 65 bits, half a surrogate pair, a list
-            # of a thousand levels) the tagged form may carry; it says in words what it cannot.
-            with suppress(Exception):
+            try:
                 if self._typed.fits(value):
                     return self._typed.encode(value)
-        return self._tagged.encode(value)
+            except Exception:  # noqa: S110
+                # What msgspec cannot write for all that (an int of 65 bits, half a surrogate pair) may
+                # be labelled; what cannot, the writer says in words.
+                pass
+        return self._write(value)
 
     def decode(self, payload: bytes) -> Any:
         try:
             if payload[:1] == MARK:
-                return self._tagged.decode(payload)
+                return self._read(payload)
             if self._typed is not None:
                 return self._typed.decode(payload)
         except Exception as error:  # bytes of a stranger fail in any way
             raise Undecodable(repr(error)) from None
-        raise Undecodable("not a tagged payload")
+        raise Undecodable("not a labelled payload")
 
 
 def _classes(shape: Shape) -> list[Class]:

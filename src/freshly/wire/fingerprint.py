@@ -31,10 +31,11 @@ from .shape import (
     Record,
     Refused,
     Shape,
+    parts,
 )
 from .wording import wording
 
-__all__ = ["PLAIN", "fingerprint", "is_readable_untyped", "shape_text"]
+__all__ = ["PLAIN", "fingerprint", "is_plain", "is_readable_untyped", "shape_text"]
 
 # Part of every text: when a payload of an equal shape gets other bytes, this changes.
 _FORMAT = "freshly 1"
@@ -49,12 +50,17 @@ def fingerprint(shape: Shape) -> bytes:
     if _says_nothing(shape):
         return PLAIN
     digest = bytearray(blake2b(f"{_FORMAT} {shape_text(shape)}".encode(), digest_size=8).digest())
-    digest[0] = digest[0] | 0x80 if _is_plain(shape) else digest[0] & 0x7F
+    digest[0] = digest[0] | 0x80 if _is_json_like(shape) else digest[0] & 0x7F
     return bytes(digest)
 
 
 def is_readable_untyped(schema: bytes) -> bool:
     return schema[0] >= 0x80
+
+
+def is_plain(shape: Shape) -> bool:
+    """Return whether msgpack tells all types that are said, and not all types are said."""
+    return _is_json_like(shape) and any(isinstance(part, Anything) for part in parts(shape))
 
 
 def _says_nothing(shape: Shape) -> bool:
@@ -70,7 +76,7 @@ def _says_nothing(shape: Shape) -> bool:
             return False
 
 
-def _is_plain(shape: Shape) -> bool:
+def _is_json_like(shape: Shape) -> bool:
     """Return whether msgpack alone tells the types of such a value."""
     match shape:
         case Anything() | Again():
@@ -78,13 +84,13 @@ def _is_plain(shape: Shape) -> bool:
         case Atom(cls=cls):
             return cls in _JSON_LIKE
         case Items(cls=cls, item=item):
-            return cls is list and _is_plain(item)
+            return cls is list and _is_json_like(item)
         case Pairs(cls=cls, key=key, value=value):
-            return cls is dict and _is_plain(key) and _is_plain(value)
+            return cls is dict and _is_json_like(key) and _is_json_like(value)
         case Choice(options=options):
-            return all(map(_is_plain, options))
-        case Literally():
-            return True
+            return all(map(_is_json_like, options))
+        case Literally(values=values):
+            return all(type(value) in _JSON_LIKE for value in values)
         case _:
             return False
 

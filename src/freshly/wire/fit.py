@@ -3,7 +3,7 @@
 msgspec decodes by the annotation, quickly, and encodes whatever it is given: a subclass comes back
 as its base, an ``int`` as the ``float`` that the annotation says, a datetime in Paris as one in UTC.
 So a value is looked at first. What fits comes back equal and of the same types; what does not fit is
-tagged instead.
+labelled instead.
 
 A fit says for each exact type that may stand at a place what else to look at, or ``None``. The look
 is the price of exactness, so it goes through C wherever it can: the types of all items at once, the
@@ -129,11 +129,14 @@ def _is_exact_time(value: time) -> bool:
 
 
 def _items(item: Fit) -> Check:
-    kinds, deep = frozenset(item), _deep(item)
-    if not deep:
+    kinds = frozenset(item)
+    flat = kinds - set(_deep(item))
+    if flat == kinds:
         return lambda value: kinds.issuperset(map(type, value))
 
     def fits(value: Any) -> bool:
+        if flat.issuperset(map(type, value)):
+            return True
         for each in value:
             kind = type(each)
             if kind not in kinds:

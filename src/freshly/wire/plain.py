@@ -1,7 +1,7 @@
-"""Builtin values without parts, and the bytes that stand for those which msgpack has no type for.
+"""Builtin values without parts, and the data that stands for those which msgpack has no type for.
 
-Each has the number of a msgpack extension type. The numbers stand in docs/concepts/wire.md, and
-never get another meaning: bytes of an older release must always decode.
+Each is the data of a msgpack extension, whose number stands in docs/concepts/wire.md and never gets
+another meaning: bytes of an older release must always be read.
 """
 
 from __future__ import annotations
@@ -21,27 +21,30 @@ from ipaddress import (
 from pathlib import Path, PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
 from struct import Struct
 from types import NoneType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-__all__ = ["ATOMS", "EXTENSIONS", "HOOKED", "READERS", "Extension"]
+__all__ = ["ATOMS", "EXTENSIONS", "HOOKED", "Extension", "NoForm"]
+
+#: The data of an extension: bytes, or a view of them.
+Data: TypeAlias = bytes | memoryview
+
+
+class NoForm(Exception):
+    """A value of a known type has no data. Says why."""
 
 
 class Extension(NamedTuple):
-    """How values of one type become the data of a msgpack extension, and back."""
+    """How values of one type become the data of an extension, and are made of it again."""
 
     code: int
     write: Callable[[Any], bytes]
-    read: Callable[[bytes], Any]
+    read: Callable[[Data], Any]
 
 
 _COMPLEX = Struct(">dd")
-_DATE = Struct(">I")  # the proleptic Gregorian ordinal
-_DATETIME = Struct(">HBBBBBIB")  # year to second, microsecond, fold; the zone behind it
-_TIME = Struct(">BBBIB")
 _TIMEDELTA = Struct(">iII")  # days, seconds, microseconds
-_OFFSET = Struct(">iI")  # seconds, microseconds; the name behind it
 
 # A fraction is reduced when it is made, which takes time by the square of its size.
 _MAX_FRACTION = 8192
@@ -51,22 +54,22 @@ def _int(value: int) -> bytes:
     return value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True)
 
 
-def _read_int(data: bytes) -> int:
+def _read_int(data: Data) -> int:
     return int.from_bytes(data, "big", signed=True)
 
 
-def _read_text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogatepass")
+def _read_text(data: Data) -> str:
+    return str(data, "utf-8", "surrogatepass")
 
 
 def _fraction(value: Fraction) -> bytes:
     above, below = _int(value.numerator), _int(value.denominator)
     if len(above) + len(below) > _MAX_FRACTION:
-        raise TypeError(f"a fraction of more than {_MAX_FRACTION} bytes takes too long to read")
+        raise NoForm(f"a fraction of more than {_MAX_FRACTION} bytes takes too long to read")
     return len(above).to_bytes(4, "big") + above + below
 
 
-def _read_fraction(data: bytes) -> Fraction:
+def _read_fraction(data: Data) -> Fraction:
     if len(data) > _MAX_FRACTION + 4:
         raise ValueError("a fraction that takes too long to read")
     end = 4 + int.from_bytes(data[:4], "big")
@@ -74,69 +77,58 @@ def _read_fraction(data: bytes) -> Fraction:
 
 
 # -- time -----------------------------------------------------------------------------------------
-# A zone is written as its first letter and what that needs: nothing for none, "U" for UTC, "Z" and
-# the key of a ZoneInfo, "O" with an offset and maybe a name.
+# ISO 8601 says date, time and an offset. What it does not say stands behind bars: the fold, and a
+# zone that has a name, "Z" with the key of a ZoneInfo or "O" with offset and name of a timezone.
 
 
-def _datetime(value: datetime) -> bytes:
-    moment = _DATETIME.pack(
-        value.year,
-        value.month,
-        value.day,
-        value.hour,
-        value.minute,
-        value.second,
-        value.microsecond,
-        value.fold,
-    )
-    return moment if value.tzinfo is None else moment + _zone(value.tzinfo)
+def _moment(value: datetime | time) -> bytes:
+    zone = value.tzinfo
+    if (zone is None or zone is UTC or _is_offset(zone)) and not value.fold:
+        return value.isoformat().encode()
+    return f"{value.replace(tzinfo=None, fold=0).isoformat()}|{value.fold}|{_zone(zone)}".encode()
 
 
-def _read_datetime(data: bytes) -> datetime:
-    year, month, day, hour, minute, second, microsecond, fold = _DATETIME.unpack_from(data)
-    zone = _read_zone(data[_DATETIME.size :])
-    return datetime(year, month, day, hour, minute, second, microsecond, zone, fold=fold)
+def _reader_of_moments(cls: Any) -> Callable[[Data], Any]:
+    parse: Callable[[str], Any] = cls.fromisoformat
+
+    def read(data: Data) -> Any:
+        text = str(data, "utf-8")
+        if "|" not in text:
+            return parse(text)
+        moment, fold, zone = text.split("|", 2)
+        return parse(moment).replace(tzinfo=_read_zone(zone), fold=int(fold))
+
+    return read
 
 
-def _time(value: time) -> bytes:
-    moment = _TIME.pack(value.hour, value.minute, value.second, value.microsecond, value.fold)
-    return moment if value.tzinfo is None else moment + _zone(value.tzinfo)
+def _is_offset(zone: tzinfo) -> bool:
+    return type(zone) is timezone and zone.tzname(None) == timezone(zone.utcoffset(None)).tzname(None)
 
 
-def _read_time(data: bytes) -> time:
-    hour, minute, second, microsecond, fold = _TIME.unpack_from(data)
-    return time(hour, minute, second, microsecond, _read_zone(data[_TIME.size :]), fold=fold)
-
-
-def _zone(zone: tzinfo) -> bytes:
-    if zone is UTC:
-        return b"U"
+def _zone(zone: tzinfo | None) -> str:
+    if zone is None:
+        return ""
     if type(zone) is ZoneInfo and zone.key is not None:
-        return b"Z" + zone.key.encode()
+        return f"Z{zone.key}"
     if type(zone) is timezone:
-        offset, name = zone.utcoffset(None), zone.tzname(None)
-        data = b"O" + _OFFSET.pack(offset.days * 86400 + offset.seconds, offset.microseconds)
-        return data if name == timezone(offset).tzname(None) else data + b"=" + name.encode()
-    raise TypeError(f"the time zone {zone!r} has no name that another process knows")
+        offset = zone.utcoffset(None)
+        return f"O{offset.days}/{offset.seconds}/{offset.microseconds}/{zone.tzname(None)}"
+    raise NoForm(f"the time zone {zone!r} has no name that another process knows")
 
 
-def _read_zone(data: bytes) -> tzinfo | None:
-    match data[:1]:
-        case b"":
-            return None
-        case b"U":
-            return UTC
-        case b"Z":
-            return ZoneInfo(data[1:].decode())
-        case _:
-            pass
-    seconds, microseconds = _OFFSET.unpack_from(data, 1)
-    offset, name = timedelta(seconds=seconds, microseconds=microseconds), data[1 + _OFFSET.size :]
-    return timezone(offset, name[1:].decode()) if name else timezone(offset)
+def _read_zone(text: str) -> tzinfo | None:
+    if not text:
+        return None
+    if text[0] == "Z":
+        return ZoneInfo(text[1:])
+    days, seconds, microseconds, name = text[1:].split("/", 3)
+    offset = timedelta(int(days), int(seconds), int(microseconds))
+    plain = timezone(offset)
+    return plain if plain.tzname(None) == name else timezone(offset, name)
 
 
-def _some_zone(data: bytes) -> tzinfo:
-    zone = _read_zone(data)
+def _some_zone(data: Data) -> tzinfo:
+    zone = _read_zone(str(data, "utf-8"))
     if zone is None:
         raise ValueError("no zone")
     return zone
@@ -145,11 +137,15 @@ def _some_zone(data: bytes) -> tzinfo:
 # -- the table ------------------------------------------------------------------------------------
 
 
-def _text_of(cls: Any) -> tuple[Callable[[Any], bytes], Callable[[bytes], Any]]:
-    return lambda value: cls.__str__(value).encode(), lambda data: cls(data.decode())
+def _text_of(cls: Any) -> tuple[Callable[[Any], bytes], Callable[[Data], Any]]:
+    return lambda value: cls.__str__(value).encode(), lambda data: cls(str(data, "utf-8"))
 
 
-#: What msgpack has no type for, by class.
+def _zone_bytes(zone: tzinfo) -> bytes:
+    return _zone(zone).encode()
+
+
+#: What msgpack has no type for, by class. Numbers from 1 up to 30.
 EXTENSIONS: dict[type, Extension] = {
     int: Extension(1, _int, _read_int),  # beyond 64 bits
     str: Extension(2, lambda value: value.encode("utf-8", "surrogatepass"), _read_text),
@@ -161,21 +157,21 @@ EXTENSIONS: dict[type, Extension] = {
     ),
     date: Extension(
         5,
-        lambda value: _DATE.pack(value.toordinal()),
-        lambda data: date.fromordinal(*_DATE.unpack(data)),
+        lambda value: value.isoformat().encode(),
+        lambda data: date.fromisoformat(str(data, "utf-8")),
     ),
-    datetime: Extension(6, _datetime, _read_datetime),
-    time: Extension(7, _time, _read_time),
+    datetime: Extension(6, _moment, _reader_of_moments(datetime)),
+    time: Extension(7, _moment, _reader_of_moments(time)),
     timedelta: Extension(
         8,
         lambda value: _TIMEDELTA.pack(value.days, value.seconds, value.microseconds),
         lambda data: timedelta(*_TIMEDELTA.unpack(data)),
     ),
-    timezone: Extension(9, _zone, _some_zone),
-    ZoneInfo: Extension(10, _zone, _some_zone),
+    timezone: Extension(9, _zone_bytes, _some_zone),
+    ZoneInfo: Extension(10, _zone_bytes, _some_zone),
     Decimal: Extension(11, *_text_of(Decimal)),
     Fraction: Extension(12, _fraction, _read_fraction),
-    UUID: Extension(13, lambda value: value.bytes, lambda data: UUID(bytes=data)),
+    UUID: Extension(13, lambda value: value.bytes, lambda data: UUID(bytes=bytes(data))),
     IPv4Address: Extension(14, *_text_of(IPv4Address)),
     IPv4Interface: Extension(15, *_text_of(IPv4Interface)),
     IPv4Network: Extension(16, *_text_of(IPv4Network)),
@@ -187,9 +183,6 @@ EXTENSIONS: dict[type, Extension] = {
     PosixPath: Extension(22, *_text_of(PosixPath)),
     WindowsPath: Extension(23, *_text_of(WindowsPath)),
 }
-
-#: From the number of an extension to what reads its data.
-READERS: dict[int, Callable[[bytes], Any]] = {each.code: each.read for each in EXTENSIONS.values()}
 
 #: Classes of values without parts, as annotations name them.
 ATOMS: frozenset[Any] = frozenset(

@@ -80,7 +80,7 @@ def _plain_parts(own: Owner) -> Hook:
     def write(value: Any) -> Any:
         found = own.parts(value)
         if not is_plain(found):
-            raise TypeError("the parts need the tagged form")
+            raise TypeError("the parts need labels")
         return found
 
     return write
