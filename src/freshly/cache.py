@@ -62,8 +62,12 @@ class Cache(BulkCommands):
 
         Connects to nothing and may be called before or after functions are decorated, and again.
         Entries of the former store are gone; its running loads are stored nowhere, and it is
-        closed at the next awaited command. Options stand in the query of the URL or beside it:
-        ``max_entries`` (100,000), ``max_ttl`` (30 days), ``max_hold`` (1 minute: see ``delete_tags``),
+        closed at the next awaited command. ``redis://``, ``rediss://``, ``valkey://``, ``valkeys://``
+        and ``unix://`` name a server that processes share: docs/guide/redis.md has their options.
+        Functions whose values cannot be stored there are told of by a ``FreshlyWarning``.
+
+        Options stand in the query of the URL or beside it; those of ``mem://`` are ``max_entries``
+        (100,000), ``max_ttl`` (30 days), ``max_hold`` (1 minute: see ``delete_tags``) and
         ``namespace``. ``max_bytes``, a number or a text such as ``"64MB"``, bounds the memory of the
         entries too; their values are measured, or weighed by ``weigh``, a function of a value.
         Unknown options are errors.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from .core.definition import Definitions
 from .core.events import Event
 from .core.ports import Clock, Observer
 from .core.recipe import Recipe
-from .errors import ConfigurationError
+from .errors import ConfigurationError, FreshlyWarning
 from .observe.log import Log
 from .options import by_hand
 from .parts import Instrument, Parts
@@ -123,6 +124,7 @@ class Home:
         self.parts = parts
         for cached in list(self._functions):
             cached.wire(parts)
+            self._warn_of_values(cached)
 
     def _open(self, url: str, options: Mapping[str, Any]) -> Parts:
         options = dict(options)
@@ -164,6 +166,14 @@ class Home:
         with self._lock:
             cached.wire(self.parts)
             self._functions.add(cached)
+            self._warn_of_values(cached)
+
+    def _warn_of_values(self, cached: Handle) -> None:
+        """Say it where nothing that the function returns can be stored: it would load each time."""
+        why = self.parts.store.refuses(cached.recipe.shape)
+        if why is not None:
+            name = cached.recipe.counts.name
+            warnings.warn(f"what {name} returns: {why}", FreshlyWarning, stacklevel=2)
 
     # -- switches ----------------------------------------------------------------------------
 

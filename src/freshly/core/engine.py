@@ -277,6 +277,7 @@ class Engine:
             raise self._timeout(call, look)
         may_join = self._joiner(call, look, ticket, newer_only=newer_only)
         flight, is_pilot = self._flights.board(call.key, look.stamp, may_join)
+        flight.is_alone = flight.is_alone or (is_pilot and newer_only)
         call.recipe.counts.misses += not newer_only
         call.recipe.counts.waits += not is_pilot
         until = patience.until(may_stand_in=may_stand_in)

@@ -41,6 +41,7 @@ class Flight:
         "interruption",
         "is_abandoned",
         "is_alive",
+        "is_alone",
         "is_background",
         "is_superseded",
         "key",
@@ -67,6 +68,8 @@ class Flight:
         # Whoever had a refresh begun did not wait for it, and may be gone when it fails.
         self.starter_left = is_background
         self.is_superseded = False
+        # Loads whatever other processes do: who asked for it wants a value that begins now.
+        self.is_alone = False
         self.has_ended = False
         self.is_abandoned = False
         self.ended_by_close = False

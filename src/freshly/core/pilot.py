@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from ..errors import DeadlockError, StoreError
+from .claim import Claims
 from .entry import Entry
 from .events import Emit, Loaded, LoadFailed, StoreFailed
 from .flight import Flight, Flights
@@ -38,6 +39,7 @@ class Pilot:
         self._flights = flights
         self._pauses = pauses
         self._emit = emit
+        self._claims = Claims(store, runtime, flights, emit)
 
     async def fly(self, flight: Flight, call: Call, look: Look) -> None:
         """Run the loader and store its value. Ends the flight, whatever happens."""
@@ -45,22 +47,31 @@ class Pilot:
         load = Load(self._flights, flight, parent)
         token = current_load.set(load)
         counts, began = call.recipe.counts, self._runtime.now()
-        counts.loads += 1
-        stored = False
+        stored, is_ours, seconds = False, True, 0.0
         # By the tags known so far, for who would join now; again by all of them when it lands.
         flight.held_until = look.held.until(call.tags, call.key)
         try:
-            flight.value = await self._run_loader(flight, call)
-            seconds = self._runtime.now() - began
-            stored = await self._land(flight, call, look, load, seconds)
-            self._pauses.end(call.key)
+            look, is_ours = await self._claims.turn(flight, call, look)
+            flight.held_until = look.held.until(call.tags, call.key)
+            began = self._runtime.now()
+            if is_ours:
+                counts.loads += 1
+                flight.value = await self._run_loader(flight, call)
+                seconds = self._runtime.now() - began
+                stored = await self._land(flight, call, look, load, seconds)
+                self._pauses.end(call.key)
+            else:
+                _take_over(flight, look)
+            await self._claims.end(call)
         except Exception as error:
             flight.fail(error)
             self._tag(flight, call, look, load)
             counts.load_errors += 1
             seconds = self._runtime.now() - began
             self._pause(call, look, seconds)
+            await self._claims.end(call)
         except BaseException as error:
+            self._claims.drop(call)
             flight.interruption = error
             flight.is_abandoned = True
             raise
@@ -71,7 +82,8 @@ class Pilot:
             with suppress(ValueError):
                 current_load.reset(token)
         # After the end: who hears of it finds the flight over.
-        self._tell(flight, call, seconds, stored=stored)
+        if is_ours:
+            self._tell(flight, call, seconds, stored=stored)
 
     async def _run_loader(self, flight: Flight, call: Call) -> Any:
         flight.ticket = self._flights.ticket()
@@ -208,3 +220,18 @@ def _lifetime(flight: Flight, call: Call) -> Lifetime | None:
     if not recipe.is_kept(call.arguments, flight.value):
         return None
     return recipe.lifetime(call.arguments, flight.value)
+
+
+def _take_over(flight: Flight, look: Look) -> None:
+    """Give ``flight`` what another process has loaded, or end it for one that is loading now."""
+    if look.entry is None:
+        flight.is_abandoned = True
+        return
+    flight.value = look.entry.value
+    flight.raised = look.entry.raised
+    if flight.raised is not None:
+        flight.fail(flight.raised.anew())
+    flight.tags = look.entry.tags
+    flight.made_from_stale = look.now >= look.entry.stale_at
+    # It was stored, and so was not held when it was loaded.
+    flight.held_until = None

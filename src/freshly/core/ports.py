@@ -60,6 +60,36 @@ class Gate(Protocol):
     def open_gate(self) -> None: ...
 
 
+class Claim(NamedTuple):
+    """Whether a lease is this process's now, who has it, and a look that was made after that."""
+
+    is_ours: bool
+    holder: object
+    look: Look
+
+
+class Leases(Protocol):
+    """The right to load a key, among the processes that share a store.
+
+    A lease runs out unless it is kept; while this process has it, the store keeps it. One that the
+    process has already is granted again: one load at a time in a process is the business of flights.
+    """
+
+    async def claim(self, key: str, tags: Iterable[str], shape: Shape) -> Claim:
+        """Take the lease if nobody has it, and look."""
+        ...
+
+    def has(self, key: str) -> bool:
+        """Return whether this process has the lease. ``land`` gives it back with what it stores."""
+        ...
+
+    async def release(self, key: str) -> None: ...
+
+    def drop(self, key: str) -> None:
+        """Let the lease run out."""
+        ...
+
+
 class Store(Protocol):
     """A place where entries live, with the logical clock of their tags.
 
@@ -76,6 +106,9 @@ class Store(Protocol):
     is_shared: bool
 
     @property
+    def leases(self) -> Leases | None: ...
+
+    @property
     def evictions(self) -> int: ...
 
     @property
@@ -90,6 +123,10 @@ class Store(Protocol):
     @property
     def reading(self) -> Reading | None:
         """The newest reading that is known without asking anybody."""
+        ...
+
+    def refuses(self, shape: Shape) -> str | None:
+        """Return why no value of ``shape`` can be stored and what to do, ``None`` if some can."""
         ...
 
     def living(self) -> list[Entry[Any]]:

@@ -99,6 +99,11 @@ class MemoryStore:
         return self
 
     @property
+    def leases(self) -> None:
+        # Nobody else loads for these entries.
+        return None
+
+    @property
     def gate(self) -> LogicalClock:
         return self.logical
 
@@ -137,6 +142,9 @@ class MemoryStore:
 
     async def stamp(self) -> int:
         return self.logical.reading
+
+    def refuses(self, shape: Shape) -> None:
+        return None
 
     def living(self) -> list[Entry[Any]]:
         with self._lock:

@@ -19,6 +19,7 @@ Options = Mapping[str, Any]
 MEMORY_OPTIONS = ("max_entries", "max_bytes", "weigh", "max_hold", "max_ttl", "namespace")
 NETWORK_OPTIONS = (
     "client",
+    "lease",
     "max_hold",
     "max_ttl",
     "namespace",
@@ -32,6 +33,9 @@ SCHEMES = ("mem", *REDIS_SCHEMES)
 # Where transactions may hold tags, a bucket that was lost and made anew stores nothing for that long:
 # a hold may have been lost with it. Who uses no holds does not pay for them.
 NO_HOLDS = 0.0
+# Seconds after which another process may load what one that died was loading. One that lives says so
+# three times in that span.
+DEFAULT_LEASE = 3.0
 DEFAULT_NAMESPACE = "freshly"
 # Seconds that an answer may take, the wait for a connection included. A read that waits longer would
 # often be quicker past the cache.
@@ -122,11 +126,19 @@ def _redis(url: str, options: dict[str, Any], world: World) -> Store:
         options,
         namespace=_take(options, "namespace", DEFAULT_NAMESPACE, _name),
         max_hold=_take(options, "max_hold", NO_HOLDS, seconds),
+        lease=_take(options, "lease", DEFAULT_LEASE, _lease),
         max_ttl=_take(options, "max_ttl", DEFAULT_MAX_TTL, seconds),
         timeout=_take(options, "timeout", DEFAULT_TIMEOUT, seconds),
         pool_size=_take(options, "pool_size", DEFAULT_POOL_SIZE, count),
         world=world,
     )
+
+
+def _lease(value: Any, option: str) -> float:
+    """Return the seconds of a lease, 0.0 for none."""
+    if value is False or value in ("false", "no", "0"):
+        return 0.0
+    return DEFAULT_LEASE if value is True or value in ("true", "yes") else seconds(value, option)
 
 
 def _check_names(scheme: str, options: Options, known: Sequence[str]) -> None:

@@ -19,4 +19,4 @@ class World:
     clock: Clock
     dice: Callable[[], float]
     emit: Emit
-    step: Callable[[Coroutine[Any, Any, None]], None]
+    step: Callable[[Coroutine[Any, Any, Any]], Any]

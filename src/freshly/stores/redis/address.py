@@ -176,55 +176,62 @@ def _cert_reqs(value: Any) -> str:
 # -- an existing client -------------------------------------------------------------------------
 
 
+# The classes of connections that both colours have, and which settings of one mean the same to the
+# other. The rest are objects of one colour: retries, parsers, callbacks.
+_KINDS = ("Connection", "SSLConnection", "UnixDomainSocketConnection")
+_PLAIN = ("host", "port", "path", "db", "username", "password", "client_name", "protocol")
+_OF_POOLS = ("maint", "orig_", "oss_cluster")
+_SHARED = (*_PLAIN, "credential_provider", "socket_keepalive", "socket_keepalive_options")
+
+
 def address_of_client(client: Any, timeout: float) -> Address:
-    """Return the address that the pool of an existing client leads to.
+    """Return the address that the pool of an existing client leads to, for both colours.
 
     The store makes connections of its own by the client's settings: it has to know which of them it
     asks on, and the client's may be in the middle of something. The client itself stays as it is.
     """
-    given = client if isinstance(client, tuple | list) else (client,)
-    sync = next((one for one in given if isinstance(one, redis.Redis)), None)
-    asyncio = next((one for one in given if isinstance(one, redis.asyncio.Redis)), None)
-    if len(given) != (sync is not None) + (asyncio is not None):
+    if not isinstance(client, redis.Redis | redis.asyncio.Redis):
         raise ConfigurationError(
-            f"client={client!r}: give a redis.asyncio.Redis for the awaited face, a redis.Redis for "
-            f"cache.blocking, or both in a tuple; clients of clusters are not supported yet"
+            f"client={client!r} is no redis.Redis and no redis.asyncio.Redis; clients of clusters are "
+            f"not supported yet"
         )
-    one: Any = asyncio or sync
-    pool = one.connection_pool
+    pool: Any = client.connection_pool
+    kind = next((cls.__name__ for cls in pool.connection_class.__mro__ if cls.__name__ in _KINDS), "")
+    if pool.connection_class.__name__ != kind:
+        raise ConfigurationError(
+            f"client= connects by {pool.connection_class.__name__}, which has no twin for the other "
+            f"colour of caller: give the address as a URL"
+        )
+    is_async = isinstance(client, redis.asyncio.Redis)
+    arguments = pool.connection_kwargs
+    shared = {
+        name: value for name, value in arguments.items() if name in _SHARED or name.startswith("ssl_")
+    }
+    own = _quiet(arguments, AwaitedRetry if is_async else Retry, timeout)
+    other = _quiet(shared, Retry if is_async else AwaitedRetry, timeout)
+    awaited, blocking = getattr(_awaited, kind), getattr(_blocking, kind)
     return Address(
-        _name_of(pool.connection_kwargs),
-        _dialler(sync, timeout, "cache.blocking and plain functions", "redis.Redis"),
-        _dialler(asyncio, timeout, "the awaited face and async functions", "redis.asyncio.Redis"),
+        _name_of(arguments),
+        lambda: blocking(**(other if is_async else own)),
+        lambda: awaited(**_without_limits(own if is_async else other)),
     )
 
 
-def _dialler(client: Any, timeout: float, face: str, wanted: str) -> Callable[[], Any]:
-    if client is None:
+def _quiet(arguments: Mapping[str, Any], retry: Any, timeout: float) -> dict[str, Any]:
+    """Return the settings of connections that neither wait longer than we do, nor try again.
 
-        def refuse() -> Any:
-            raise ConfigurationError(
-                f"client= has no {wanted}, which {face} need: give both clients in a tuple"
-            )
-
-        return refuse
-    pool = client.connection_pool
-    is_awaited = isinstance(client, redis.asyncio.Redis)
-    retry: Any = AwaitedRetry if is_awaited else Retry
-
-    def dial() -> Any:
-        arguments = {
-            **pool.connection_kwargs,
-            "decode_responses": False,
-            "retry": retry(NoBackoff(), 0),
-            "retry_on_error": [],
-            "retry_on_timeout": False,
-            "socket_timeout": timeout,
-            "socket_connect_timeout": timeout,
-        }
-        return pool.connection_class(**(_without_limits(arguments) if is_awaited else arguments))
-
-    return dial
+    What a pool tells its connections about moving elsewhere is for that pool.
+    """
+    kept = {name: value for name, value in arguments.items() if not name.startswith(_OF_POOLS)}
+    return {
+        **kept,
+        "decode_responses": False,
+        "retry": retry(NoBackoff(), 0),
+        "retry_on_error": [],
+        "retry_on_timeout": False,
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout,
+    }
 
 
 def _name_of(arguments: Mapping[str, Any]) -> str:

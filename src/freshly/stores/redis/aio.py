@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
+from threading import Lock
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -43,16 +45,14 @@ class AsyncWire:
         """Close without a loop: the one it belongs to is over."""
         writer = getattr(self._connection, "_writer", None)
         if writer is not None:
-            # The transport would ask the closed loop to close the socket. The socket can do it alone.
             self._connection._writer = self._connection._reader = None
-            sock = writer.get_extra_info("socket")
-            with suppress(OSError, RuntimeError, AttributeError):
-                writer.transport.abort()
-            with suppress(OSError, RuntimeError, AttributeError):
-                # What the loop would have called next: it closes the socket.
-                writer.transport._call_connection_lost(None)
-            with suppress(OSError, AttributeError):
-                sock._sock.close()
+            transport = writer.transport
+            with suppress(RuntimeError):
+                transport.abort()
+                return
+            # It asked its loop to do the rest, which is closed; this is what the loop would have done.
+            with suppress(Exception):
+                transport._call_connection_lost(None)
 
 
 class _Pool:
@@ -68,6 +68,8 @@ class AsyncLines:
         self._dial = dial
         self._size = size
         self._timeout = timeout
+        # Loops run in threads of their own; held for a dict operation.
+        self._lock = Lock()
         self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = WeakKeyDictionary()
         self._parents: list[object] = []
 
@@ -101,21 +103,26 @@ class AsyncLines:
 
     def _pool(self) -> _Pool:
         loop = asyncio.get_running_loop()
-        pool = self._pools.get(loop)
-        if pool is None:
-            self._bury()
+        with self._lock:
+            pool = self._pools.get(loop)
+            if pool is not None:
+                return pool
             pool = self._pools[loop] = _Pool(self._size)
+        self._bury()
         return pool
 
     def _bury(self) -> None:
         """Close what belonged to loops that are over."""
-        for loop, pool in list(self._pools.items()):
-            if loop.is_closed():
+        with self._lock:
+            dead = [(loop, pool) for loop, pool in self._pools.items() if loop.is_closed()]
+            for loop, _ in dead:
                 del self._pools[loop]
-                _abandon(pool)
+        for _, pool in dead:
+            _abandon(pool)
 
     def forget_idle(self) -> None:
-        pool = self._pools.get(asyncio.get_running_loop())
+        with self._lock:
+            pool = self._pools.get(asyncio.get_running_loop())
         if pool is not None:
             pool.generation += 1
             idle, pool.idle = pool.idle, []
@@ -124,10 +131,14 @@ class AsyncLines:
                 if isinstance(line.wire, AsyncWire):
                     line.wire.abandon()
 
+    async def wait(self, job: Future[None]) -> None:
+        await asyncio.wait([asyncio.wrap_future(job)], timeout=self._timeout)
+
     async def close(self) -> None:
         here = asyncio.get_running_loop()
         self._bury()
-        pool = self._pools.pop(here, None)
+        with self._lock:
+            pool = self._pools.pop(here, None)
         if pool is None:
             return
         # An errand that runs now finds another generation, and closes its connection when it ends.
@@ -138,6 +149,7 @@ class AsyncLines:
 
     def forget_parent(self) -> None:
         # Kept, so that nothing of the parent's is closed by the garbage collector of the child.
+        self._lock = Lock()
         self._parents.append(self._pools)
         self._pools = WeakKeyDictionary()
 

@@ -13,7 +13,7 @@ from ...core.raised import Raised
 from ...core.shape import Shape
 from ...core.special import SpecialEntry
 from ...errors import EncodeError
-from ...wire.annotated import return_annotation
+from ...wire.annotated import check_annotation, return_annotation
 from ...wire.codec import Codec, Undecodable, codec_for
 from ...wire.envelope import Wire
 from ...wire.failures import FailureCodec
@@ -84,9 +84,7 @@ class Codecs:
     def _of(self, shape: Shape) -> Codec:
         codec = self._codecs.get(shape)
         if codec is None:
-            said = shape.annotation if shape.function is None else return_annotation(shape.function)
-            part = said if shape.part is None else shape.part(said)
-            codec = self._codecs[shape] = codec_for(part)
+            codec = self._codecs[shape] = codec_for(_said(shape))
         return codec
 
     def _of_raised(self, shape: Shape) -> FailureCodec:
@@ -94,6 +92,11 @@ class Codecs:
         if codec is None:
             codec = self._raised[shape] = FailureCodec(shape.raises)
         return codec
+
+    def refuses(self, shape: Shape) -> str | None:
+        said = _said(shape)
+        # A name in it that is not defined yet will be when the function is called.
+        return None if isinstance(said, str) else check_annotation(said)
 
     def _tell(self, shape: Shape, error: EncodeError) -> None:
         if shape not in self._told:
@@ -128,6 +131,12 @@ def _raised(error: Exception) -> Raised:
     if raised is None:
         raise Undecodable(f"{error!r} cannot be made anew")
     return raised
+
+
+def _said(shape: Shape) -> Any:
+    """Return what is said of the values of ``shape``; a text if it cannot be read yet."""
+    said = shape.annotation if shape.function is None else return_annotation(shape.function)
+    return said if shape.part is None or isinstance(said, str) else shape.part(said)
 
 
 def _milliseconds(entry: Entry[Any]) -> Iterable[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 
 from ...core.undelivered import Undelivered
@@ -11,6 +12,7 @@ from ..delivery import Delivery
 from .codecs import Codecs
 from .conversation import Fence
 from .journal import Journal
+from .keeper import Keeper
 from .kept import Kept
 from .layout import Layout
 from .reading import Moment, Position
@@ -30,12 +32,14 @@ class Hub:
         now: Callable[[], float],
         shift: Callable[[], float],
         delivery: Callable[[Undelivered], Delivery],
+        keeper: Keeper,
     ) -> None:
         self.layout = layout
         self.codecs = codecs
         self.max_ttl = max_ttl
         self._shift = shift
         self._make_delivery = delivery
+        self.keeper = keeper
         self.invalidations = 0
         self.journal = Journal(now)
         self.fence = Fence(self.journal)
@@ -44,6 +48,7 @@ class Hub:
     def forget_parent(self) -> None:
         """Begin anew in a forked child: what the parent owes, the parent delivers."""
         self.journal.begin()
+        self.keeper.begin()
         self.fence.now = None
         self._begin()
 
@@ -88,6 +93,8 @@ class Hub:
                 self.delivery.begin(StoreError("the invalidation was given up before its answer came"))
             raise
 
-    def close(self) -> None:
+    def close(self) -> Future[None] | None:
+        """End what runs behind the callers; return what is done when the last try to deliver is."""
         self.kept.clear()
-        self.delivery.stop()
+        self.keeper.stop()
+        return self.delivery.stop()

@@ -13,6 +13,7 @@ from .scripts import LAND, Call
 class Landing(NamedTuple):
     """An entry as bytes, to be kept ``until`` an instant on the server's clock.
 
+    ``lease`` is the token of the lease under which it was loaded; it ends when the entry is stored.
     ``key_at`` is the stamp of its key; ``compared`` tells up to which sequence it was compared with
     deleted patterns, if not up to that.
     """
@@ -22,6 +23,7 @@ class Landing(NamedTuple):
     data: bytes
     key_at: Position
     until: float
+    lease: str = ""
     compared: int | None = None
 
     def call(self, layout: Layout) -> Call:
@@ -34,8 +36,8 @@ class Landing(NamedTuple):
             stamps += (TAG + encoded(tag), position.sequence)
         compared = self.key_at.sequence if self.compared is None else self.compared
         return LAND.command(
-            [layout.bucket(home), layout.value(entry.key)],
-            [self.data, round(self.until * 1000), self.key_at.nonce, compared, *stamps],
+            [layout.bucket(home), layout.value(entry.key), layout.lease(entry.key)],
+            [self.data, round(self.until * 1000), self.key_at.nonce, compared, self.lease, *stamps],
         )
 
     def after(self, packed: bytes) -> Landing | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from typing import Protocol, TypeVar
 
 from .line import Line
@@ -34,6 +35,10 @@ class Lines(Protocol):
 
     def forget_idle(self) -> None:
         """Let no idle connection be used again: what ended one of them has probably ended all."""
+        ...
+
+    async def wait(self, job: Future[None]) -> None:
+        """Return when ``job`` has ended, or ``timeout`` is over."""
         ...
 
     async def close(self) -> None: ...

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 from weakref import WeakSet
 
 from ...core.breaker import DEFAULT_PAUSE, Breaker
+from ...core.events import StoreFailed
 from ...core.ports import Clock, ShiftedClock
 from ...core.undelivered import Parcel, Undelivered
-from ...errors import ConfigurationError
+from ...errors import ConfigurationError, StoreError
 from ...wire.envelope import Wire
 from ..delivery import Delivery
 from ..watch import Watch
@@ -20,6 +21,7 @@ from .aio import AsyncLines
 from .codecs import Codecs
 from .conversation import Conversation
 from .hub import Hub
+from .keeper import Keeper
 from .layout import Layout
 from .store import RedisStore
 from .threads import BlockingLines
@@ -42,6 +44,7 @@ def open_redis(
     *,
     namespace: str,
     max_hold: float,
+    lease: float,
     max_ttl: float,
     timeout: float,
     pool_size: int,
@@ -53,7 +56,13 @@ def open_redis(
         address_of(url, options, timeout) if client is None else address_of_client(client, timeout)
     )
     layout = Layout(namespace, max_hold=round(max_hold * 1000))
-    wire = Wire(**{name: options[name] for name in WIRE_OPTIONS if name in options})
+
+    def refused(reason: str, name: bytes) -> None:
+        error = StoreError(f"what lies under it was not stored by this cache: {reason}")
+        world.emit(StoreFailed, "unpack", layout.key_of(name), error)
+
+    asked = {name: options[name] for name in WIRE_OPTIONS if name in options}
+    wire = Wire(**asked, on_refused=refused)
     codecs = Codecs(layout, wire, raises=_raises(options.get("on_encode_error", "log")))
     now, breaker = world.clock.now, Breaker(max(DEFAULT_PAUSE, timeout))
     watch = Watch(address.server, breaker, now, world.emit)
@@ -64,6 +73,10 @@ def open_redis(
     def delivery(undelivered: Undelivered) -> Delivery:
         return Delivery(undelivered, deliver, world.emit, now=now, dice=world.dice)
 
+    def prolong(leases: Mapping[str, str]) -> Sequence[str]:
+        lost: Sequence[str] = world.step(store.blocking.prolong(leases))
+        return lost
+
     hub = Hub(
         layout,
         codecs,
@@ -71,6 +84,7 @@ def open_redis(
         now=now,
         shift=_shift_of(world.clock),
         delivery=delivery,
+        keeper=Keeper(lease, prolong),
     )
     store = _both(hub, address, watch, pool_size, timeout)
     return store

@@ -5,7 +5,7 @@ Two objects of this class make one store, one for each colour of caller. What bo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from fnmatch import translate
 from itertools import islice
 from re import compile as compile_pattern
@@ -38,6 +38,7 @@ from .layout import (
     Layout,
     encoded,
 )
+from .leases import RedisLeases
 from .line import Question
 from .lines import Lines
 from .reading import Bucket, Moment, Position, Reading
@@ -97,10 +98,15 @@ class RedisStore:
         self.max_hold = hub.layout.max_hold / 1000
         self.gate = ShutGate()
         self.twin: RedisStore = self
+        self._leases = RedisLeases(hub, talk, self._look_once)
 
     @property
     def invalidations(self) -> int:
         return self._hub.invalidations
+
+    @property
+    def leases(self) -> RedisLeases | None:
+        return self._leases if self._hub.keeper.seconds else None
 
     @property
     def blocking(self) -> RedisStore:
@@ -109,6 +115,9 @@ class RedisStore:
     @property
     def reading(self) -> Moment | None:
         return self._hub.moment
+
+    def refuses(self, shape: Shape) -> str | None:
+        return self._hub.codecs.refuses(shape)
 
     def living(self) -> list[Entry[Any]]:
         return []
@@ -126,6 +135,21 @@ class RedisStore:
     ) -> list[Look]:
         if not asked:
             return []
+        return (await self._look_after((), asked, shape))[1]
+
+    async def _look_once(
+        self, first: Sequence[Question], key: str, tags: Iterable[str], shape: Shape
+    ) -> tuple[list[Any], Look]:
+        replies, (look,) = await self._look_after(first, [(key, tags)], shape)
+        return replies, look
+
+    async def _look_after(
+        self,
+        first: Sequence[Question],
+        asked: Sequence[tuple[str, Iterable[str]]],
+        shape: Shape,
+    ) -> tuple[list[Any], list[Look]]:
+        """Ask ``first``, and look after that, in one round trip."""
         since = self._hub.undelivered.deliveries
         cases = [(key, tuple(tags)) for key, tags in asked]
         keys = [key for key, _ in cases]
@@ -135,15 +159,17 @@ class RedisStore:
             keys=keys,
             tags=[tag for _, tags in cases for tag in tags],
         )
-        answer = await self._talk.read(batch.questions)
-        reading = batch.reading(answer.replies, answer.fence, self._hub.shift)
+        answer = await self._talk.read([*first, *batch.questions])
+        told = answer.replies[len(first) :]
+        reading = batch.reading(told, answer.fence, self._hub.shift)
         reading = await self._opened(batch, reading)
-        frames = self._kept(keys) if shape is LOCAL else self._unpacked(batch, keys, answer.replies)
+        frames = self._kept(keys) if shape is LOCAL else self._unpacked(batch, keys, told)
         judged = await self._with_all_tags(batch, reading, frames)
-        return [
+        looks = [
             self._look(key, tags, frame, shape, judged, reading, since)
             for (key, tags), frame in zip(cases, frames, strict=True)
         ]
+        return answer.replies[: len(first)], looks
 
     def _unpacked(
         self, batch: Batch, keys: Iterable[str], replies: Sequence[Any]
@@ -300,7 +326,9 @@ class RedisStore:
             data = self._hub.codecs.pack(entry, shape) if moment.is_storable else None
             if data is not None and not unless():
                 at = moment.positions[self._layout.bucket_of(entry.key)]
-                sent.append(Landing(place, entry, data, at, self._hub.on_server(entry.dead_at)))
+                until = self._hub.on_server(entry.dead_at)
+                lease = self._hub.keeper.token(entry.key) or ""
+                sent.append(Landing(place, entry, data, at, until, lease))
         return await self._landed(sent, len(landings))
 
     def _keep(self, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
@@ -320,6 +348,8 @@ class RedisStore:
             for one, reply in zip(sent, answer.replies, strict=True):
                 if not isinstance(reply, bytes):
                     stored[one.place] = reply == 1
+                    if one.lease and reply == 1:
+                        self._hub.keeper.drop(one.entry.key)
                 elif (again := one.after(reply)) is not None:
                     newer.append(again)
             sent = newer
@@ -513,6 +543,10 @@ class RedisStore:
             [kind + encoded(name) for kind, names in groups for name in names], always=True
         )
 
+    async def prolong(self, leases: Mapping[str, str]) -> list[str]:
+        """Prolong leases of this process; return the keys of those that it has no longer."""
+        return await self._leases.prolong(leases)
+
     # -- keeping house -----------------------------------------------------------------------
 
     async def tidy(self, oldest: Callable[[], Moment | None]) -> None:
@@ -521,8 +555,11 @@ class RedisStore:
         A load that runs for longer than ``max_ttl`` is not stored then. That is all that can happen,
         so ``oldest`` is not asked.
         """
-        while self._hub.prunable:
-            bucket, until = self._hub.prunable.popitem()
+        for bucket in list(self._hub.prunable):
+            until = self._hub.prunable.pop(bucket, None)
+            if until is None:
+                # Another caller does it.
+                continue
             try:
                 await self._prune(bucket, until)
             except StoreError:
@@ -540,8 +577,12 @@ class RedisStore:
         await self._talk.write([("PING",)])
 
     async def close(self) -> None:
-        self._hub.close()
+        last_try = self._hub.close()
+        if last_try is not None:
+            await self._lines.wait(last_try)
         await self._lines.close()
+        # It is the other one that delivers and keeps leases, for both.
+        await self.twin._lines.close()
 
 
 class _Matching:

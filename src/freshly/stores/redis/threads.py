@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
 from contextlib import suppress
 from threading import BoundedSemaphore, Lock
 from typing import Any, TypeVar
@@ -99,6 +101,9 @@ class BlockingLines:
             if isinstance(line.wire, BlockingWire):
                 with suppress(*FAILURES):
                     line.wire._connection.disconnect()
+
+    async def wait(self, job: Future[None]) -> None:
+        wait_for([job], timeout=self._timeout)
 
     async def close(self) -> None:
         for line in self._take_idle():

@@ -1,8 +1,9 @@
 -- land: store an entry unless something that it carries was invalidated after its stamp.
 --
--- KEYS  bucket, value
+-- KEYS  bucket, value, lease
 -- ARGV  bytes of the entry, when it is dead in ms of the server's clock, nonce, the sequence up to which patterns were compared with the key,
---       then pairs: a field of a stamp, and the sequence of the entry's stamp for it
+--       the token of the lease under which it was loaded or '', then pairs: a field of a stamp, and the
+--       sequence of the entry's stamp for it
 -- Returns 1 if it was stored, 0 if it was overtaken or is dead by now, and the patterns of the bucket if there are newer
 -- ones: the caller compares them, since globs are not Lua's, and calls again.
 --
@@ -14,7 +15,7 @@ local bucket = KEYS[1]
 local found = redis.call('HMGET', bucket, '!', '_', '*')
 if found[1] ~= ARGV[3] then return 0 end
 local floor, compared = tonumber(found[2]), tonumber(ARGV[4])
-for place = 5, #ARGV, 2 do
+for place = 6, #ARGV, 2 do
   local stamp = tonumber(ARGV[place + 1])
   local mark = tonumber(redis.call('HGET', bucket, ARGV[place]) or '0')
   if stamp < floor or stamp < mark then return 0 end
@@ -30,5 +31,6 @@ end
 local time = redis.call('TIME')
 local left = tonumber(ARGV[2]) - time[1] * 1000 - math.floor(time[2] / 1000)
 if left <= 0 then return 0 end
+if ARGV[5] ~= '' and redis.call('GET', KEYS[3]) == ARGV[5] then redis.call('DEL', KEYS[3]) end
 redis.call('SET', KEYS[2], ARGV[1], 'PX', string.format('%.0f', left))
 return 1

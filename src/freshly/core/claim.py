@@ -1,0 +1,115 @@
+"""One load of a key among processes: the right to load is a lease, and who has none waits.
+
+    claim ─┬─ ours ──────────────────────────── load, store, give it back
+           └─ another's ─ wait a little ─ claim … ─┬─ its value is there: take it
+                                                   ├─ its lease has run out: it is ours
+                                                   └─ too long: load without
+
+A claim looks again in the same round trip, after it: so a value that was stored between the first
+look and the claim is found, and what is loaded under the lease carries a stamp from when it was ours.
+
+The lease saves loads and promises nothing. A holder that was frozen past its end loads beside the
+next one, and stamps decide whose value is valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..errors import StoreError
+from .events import Emit, StoreFailed
+from .flight import Flight, Flights
+from .ports import Look, Runtime, Store
+from .recipe import Call
+
+# Seconds. The first look comes after what a quick load takes; then each wait is half as long again, so
+# that a load of a second costs each waiting process a dozen questions. Half of each wait is chance.
+FIRST_WAIT = 0.003
+LONGEST_WAIT = 0.5
+GROWTH = 1.5
+
+# Seconds after which a waiter loads for itself, though somebody keeps the lease. Who waits for longer
+# has lost more than a second load costs.
+LONGEST_IN_ALL = 30.0
+
+# Holders that a waiter waits for. The second is there in case that the first one died; if the first one
+# had a value that cannot be stored, so will the others, and to wait for each of them in turn would make
+# one queue of all processes.
+MOST_HOLDERS = 2
+
+
+class Claims:
+    """Leases of the loads of one colour, on a store that gives them."""
+
+    def __init__(self, store: Store, runtime: Runtime, flights: Flights, emit: Emit) -> None:
+        self._store = store
+        self._runtime = runtime
+        self._flights = flights
+        self._emit = emit
+
+    async def turn(self, flight: Flight, call: Call, look: Look) -> tuple[Look, bool]:
+        """Return the look that the load has to begin with, and whether there is to be a load at all.
+
+        If not, the look has the entry that another process stored meanwhile, or, for a refresh behind
+        the reader, another process is at it.
+        """
+        if self._store.leases is None or call.is_local or look.stamp is None or flight.is_alone:
+            return look, True
+        if look.held.until(call.tags, call.key) is not None:
+            # Nobody stores what is loaded now, so there is nothing to wait for.
+            return look, True
+        try:
+            return await self._turn(flight, call, look)
+        except StoreError as error:
+            self._emit(StoreFailed, "claim", call.key, error)
+            return look, True
+
+    async def _turn(self, flight: Flight, call: Call, look: Look) -> tuple[Look, bool]:
+        assert self._store.leases is not None
+        began, pause = self._runtime.now(), FIRST_WAIT
+        holders: set[object] = set()
+        while self._runtime.now() - began < LONGEST_IN_ALL:
+            # Before the question: a reader that starts later has to be compared with its answer.
+            flight.ticket = self._flights.ticket()
+            claim = await self._store.leases.claim(call.key, call.tags, call.shape)
+            look = claim.look
+            flight.stamp = look.stamp
+            if _is_made(flight, look):
+                return look, False
+            if claim.is_ours or flight.is_background:
+                return look, claim.is_ours
+            holders.add(claim.holder)
+            if len(holders) > MOST_HOLDERS:
+                break
+            until = self._runtime.now() + pause * (0.5 + self._runtime.dice() / 2)
+            await self._runtime.wait(_never, until)
+            pause = min(pause * GROWTH, LONGEST_WAIT)
+        return look, True
+
+    async def end(self, call: Call) -> None:
+        """Give back what ``turn`` took, if the landing has not done so."""
+        leases = self._store.leases
+        if leases is None or call.is_local or not leases.has(call.key):
+            return
+        try:
+            await leases.release(call.key)
+        except StoreError as error:
+            # It runs out by itself.
+            self._emit(StoreFailed, "release", call.key, error)
+
+    def drop(self, call: Call) -> None:
+        """Keep the lease no longer, so that it runs out: for a load that was cancelled."""
+        if self._store.leases is not None:
+            self._store.leases.drop(call.key)
+
+
+def _is_made(flight: Flight, look: Look) -> bool:
+    """Return whether another process has stored what this flight would load."""
+    if look.entry is None:
+        return False
+    limit = look.entry.early_at if flight.is_background else look.entry.stale_at
+    return look.now < limit
+
+
+def _never(waker: Callable[[], None]) -> Callable[[], None]:
+    return lambda: None
