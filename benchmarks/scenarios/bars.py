@@ -23,7 +23,7 @@ from . import hitratio, imports, stampede
 from .keys import SHAPES
 from .miss import TASK, in_a_task
 
-KEYS = range(10_000, 11_000)
+KEYS = list(range(10_000, 11_000))
 
 
 @dataclass(frozen=True)

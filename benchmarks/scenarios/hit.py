@@ -11,7 +11,7 @@ from ..report import Row, Tables
 from ..timing import Case, awaits, calls, cheapest_first, compare
 
 # A thousand hot keys, none among the small ints that Python keeps.
-KEYS = range(10_000, 11_000)
+KEYS = list(range(10_000, 11_000))
 LRU = "· functools.lru_cache (sync)"
 
 

@@ -15,7 +15,7 @@ from ..options import Adapters, Options
 from ..report import Row, Tables
 from ..timing import Call, Case, compare, method, spread
 
-NUMBERS = range(1000, 1200)
+NUMBERS = list(range(1000, 1200))
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from ..timing import Case, awaits, compare
 COUNTS = (100, 1_000, 10_000, 100_000)
 #: Seconds for filling, and for deleting.
 PATIENCE = 60
-KEYS = range(10_000, 10_200)
+KEYS = list(range(10_000, 10_200))
 
 
 async def run(adapters: Adapters, options: Options) -> Tables:

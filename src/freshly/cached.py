@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .bound import VERBS
 from .core.entry import Entry
+from .core.flat import Flat, flat_parameters
 from .core.identity import IDENTITIES
 from .core.key import KeyMaker
 from .core.load import note_hit
@@ -20,7 +21,7 @@ from .core.rows import Rows
 from .core.tags import Tags
 from .errors import FreshlyWarning
 from .runtime.threads import finish
-from .wrapper import EXACT, NO_ROW, OURS, Plan, write
+from .wrapper import BUILTINS, EXACT, NO_ROW, OURS, PROMISES, Plan, write
 
 if TYPE_CHECKING:
     from .parts import Parts
@@ -60,9 +61,12 @@ class Cached:
             row=_row(keys, tags, receiver),
             receiver=receiver,
             copies=recipe.copy is not None,
+            annotations=getattr(function, "__annotations__", {}),
+            flat=_flat(function, keys, tags),
         )
         self._receiver = self._plan.receiver
-        ours = {"exact": EXACT, "copy": recipe.copy, "type": type, "id": id}
+        ours = {"exact": EXACT, "copy": recipe.copy, **BUILTINS, **PROMISES}
+        ours |= {f"class_{name}": flat.cls for name, flat in self._plan.flat.items()}
         self._wiring: dict[str, Any] = {OURS + name: thing for name, thing in ours.items()}
         self.wrapper, self._uncached = write(function, self._plan, self._wiring)
         verbs: Verbs = AsyncVerbs(self) if is_async else BlockingVerbs(self)
@@ -235,6 +239,19 @@ def _row(keys: KeyMaker, tags: Tags, receiver: str | None) -> tuple[str, ...] | 
         return None
     wanted = {*keys.keyed, *tags.names}
     return tuple(name for name in keys.names if name in wanted)
+
+
+def _flat(function: Callable[..., Any], keys: KeyMaker, tags: Tags) -> dict[str, Flat]:
+    """Return the parameters whose fields may stand for them.
+
+    What a template reads of an object may be a property, and is worked out each time.
+    """
+    found = flat_parameters(function)
+    return {
+        name: flat
+        for name, flat in found.items()
+        if name in keys.keyed and name not in keys.template_names and name not in tags.names
+    }
 
 
 class Verbs:

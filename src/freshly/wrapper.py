@@ -3,22 +3,27 @@
 It is a real function of the same colour with the same parameters, made once at decoration. A hit
 runs none of our code but its own few lines:
 
-    async def get_user(user_id, page=1):
-        if type(user_id) in exact and type(page) in exact:
-            entry = rows.get((user_id, page))
-            if entry is not None and entry.next_at > now() and (
-                entry.seen == clock.gate or holds(entry, now())
-            ):
-                if flights.loads:
-                    note(owner, entry, now())
-                entry.uses += 1
-                return entry.value
+    async def get_user(user_id: int, page=1):
+        if (type(user_id) is int or type(user_id) in exact) and type(page) in exact:
+            try:
+                entry = rows[user_id, page]
+            except KeyError:
+                pass
+            else:
+                if entry.next_at > (at := now()) and (entry.seen == clock.gate or holds(entry, at)):
+                    if flights.loads:
+                        note(owner, entry, at)
+                    entry.uses += 1
+                    return entry.value
         return await slow((user_id, page))
 
 Line by line: the raw arguments are the key only if they are of types for which equal means the
 same (``1 == True == 1.0``, so only exact types pass); ``next_at`` is the next instant at which a
 read has to think; ``seen == gate`` says that nothing at all was invalidated since this entry was
 last looked at; inside a running load the hit hands its tags on. All else is on the slow way.
+
+An argument that is annotated with a flat class (``core/flat.py``) is its fields. ``source_of``
+shows what was written.
 
 The names that the code uses are globals of its own (``Wiring``), so ``setup`` can put another
 store behind functions that are decorated already.
@@ -34,8 +39,16 @@ from types import FunctionType, NoneType
 from typing import Any
 from uuid import UUID
 
+from .core.flat import Flat
+
 #: Types whose values may be a row of the hit path: of two that are equal, both have one type.
 EXACT = frozenset({int, str, bytes, UUID, NoneType})
+
+#: What the written code uses of Python, also where a function has a parameter of that name.
+BUILTINS = {"type": type, "id": id, "len": len, "KeyError": KeyError}
+
+#: Annotations by which the guard of an argument begins.
+PROMISES = {"int": int, "str": str}
 
 # Stands before each of our names in the written code, so that no parameter can hide one.
 OURS = "_freshly_"
@@ -49,12 +62,23 @@ class Plan:
 
     ``row`` are the parameters whose raw values find the entry, or ``None`` if no values can.
     ``receiver`` is the one among them that stands for an object; its rows are a table of their own.
+    ``flat`` are those that stand for objects which are their fields. What ``annotations`` promise is
+    asked for first.
     """
 
     def __init__(
-        self, *, is_async: bool, row: Sequence[str] | None, receiver: str | None, copies: bool
+        self,
+        *,
+        is_async: bool,
+        row: Sequence[str] | None,
+        receiver: str | None,
+        copies: bool,
+        annotations: Mapping[str, Any],
+        flat: Mapping[str, Flat],
     ) -> None:
         self.is_async = is_async
+        self.annotations = annotations
+        self.flat = flat
         self.row = None if row is None else tuple(name for name in row if name != receiver)
         self.receiver = receiver if row is not None and receiver in row else None
         self.copies = copies
@@ -63,11 +87,30 @@ class Plan:
         """Return the row of a call, or ``NO_ROW`` if its arguments are not exact."""
         if self.row is None:
             return NO_ROW
-        values = tuple([arguments[name] for name in self.row])
+        values: list[Any] = []
+        for name in self.row:
+            flat = self.flat.get(name)
+            values += (arguments[name],) if flat is None else _fields(arguments[name], flat)
         for value in values:
             if type(value) not in EXACT:
                 return NO_ROW
-        return values[0] if len(values) == 1 else values
+        return values[0] if self.is_one_value else tuple(values)
+
+    @property
+    def is_one_value(self) -> bool:
+        return self.row is not None and len(self.row) == 1 and self.row[0] not in self.flat
+
+
+def _fields(value: Any, flat: Flat) -> tuple[Any, ...]:
+    if type(value) is not flat.cls or (flat.has_dict and len(vars(value)) != len(flat.fields)):
+        return (NO_ROW,)
+    return tuple([getattr(value, name, NO_ROW) for name in flat.fields])
+
+
+def source_of(wrapper: Callable[..., Any]) -> str:
+    """Return the text of a written function, to read."""
+    lines = linecache.getlines(wrapper.__code__.co_filename)
+    return "".join(lines).replace(OURS, "")
 
 
 def write(
@@ -118,26 +161,48 @@ def _source(parameters: Sequence[Parameter], plan: Plan) -> str:
 def _hit(plan: Plan) -> list[str]:
     if plan.row is None:
         return []
-    names = plan.row
-    row = names[0] if len(names) == 1 else f"({''.join(f'{name}, ' for name in names)})"
-    guards = [f"§type({name}) in §exact" for name in names]
-    lines: list[str] = []
-    if plan.receiver is not None:
-        lines.append(f"    §rows = §instances.get(§id({plan.receiver}))")
-        guards.insert(0, "§rows is not None")
+    words = [word for name in plan.row for word in _words(name, plan)]
+    row = words[0] if plan.is_one_value else f"({''.join(f'{word}, ' for word in words)})"
+    guards = [guard for name in plan.row for guard in _guards(name, plan)]
+    rows = "§rows" if plan.receiver is None else f"§instances[§id({plan.receiver})]"
     value = "§copy(§entry.value)" if plan.copies else "§entry.value"
     return [
-        *lines,
         f"    if {' and '.join(guards) or 'True'}:",
-        f"        §entry = §rows.get({row})",
-        "        if §entry is not None and §entry.next_at > §now() and (",
-        "            §entry.seen == §clock.gate or §holds(§entry, §now())",
-        "        ):",
-        "            if §flights.loads:",
-        "                §note(§owner, §entry, §now())",
-        "            §entry.uses += 1",
-        f"            return {value}",
+        "        try:",
+        f"            §entry = {rows}[{row}]",
+        "        except §KeyError:",
+        "            pass",
+        "        else:",
+        "            if §entry.next_at > (§at := §now()) and (",
+        "                §entry.seen == §clock.gate or §holds(§entry, §at)",
+        "            ):",
+        "                if §flights.loads:",
+        "                    §note(§owner, §entry, §at)",
+        "                §entry.uses += 1",
+        f"                return {value}",
     ]
+
+
+def _words(name: str, plan: Plan) -> list[str]:
+    """Return what stands in the row for one parameter."""
+    flat = plan.flat.get(name)
+    return [name] if flat is None else [f"§{name}_{field}" for field in flat.fields]
+
+
+def _guards(name: str, plan: Plan) -> list[str]:
+    flat = plan.flat.get(name)
+    if flat is None:
+        return [_is_exact(name, plan.annotations.get(name))]
+    is_all = [f"§len({name}.__dict__) == {len(flat.fields)}"] if flat.has_dict else []
+    fields = [f"§type(§{name}_{field} := {name}.{field}) in §exact" for field in flat.fields]
+    return [f"§type({name}) is §class_{name}", *is_all, *fields]
+
+
+def _is_exact(name: str, annotation: Any) -> str:
+    """Ask first for the type that the annotation promises: one comparison rather than a look-up."""
+    promised = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
+    among = f"§type({name}) in §exact"
+    return f"(§type({name}) is §{promised} or {among})" if promised in PROMISES else among
 
 
 def _declaration(parameters: Sequence[Parameter]) -> str:

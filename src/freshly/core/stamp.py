@@ -96,11 +96,13 @@ class LogicalClock:
         hard, keys, patterns = self._hard, self._keys, self._patterns
         if stamp < self.floor:
             return True
-        if any(hard.get(tag, 0) > stamp for tag in tags):
+        if hard and any(hard.get(tag, 0) > stamp for tag in tags):
             return True
         if key is None:
             return False
-        return keys.get(key, 0) > stamp or any(
+        if keys and keys.get(key, 0) > stamp:
+            return True
+        return bool(patterns) and any(
             reading > stamp and pattern.match(key) for reading, pattern in patterns
         )
 
@@ -115,19 +117,26 @@ class LogicalClock:
         hard, soft = self._hard, self._soft
         if seen < self.floor:
             return False
-        for tag in entry.tags:
-            if hard.get(tag, 0) > seen:
-                return False
-        for tag in entry.tags:
-            if soft.get(tag, 0) > seen:
-                entry.mark_stale()
+        tags = entry.tags
+        # Most tags carry no mark, and one call says so for all of them.
+        if not hard.keys().isdisjoint(tags) and any(hard.get(tag, 0) > seen for tag in tags):
+            return False
+        if not soft.keys().isdisjoint(tags) and any(soft.get(tag, 0) > seen for tag in tags):
+            entry.mark_stale()
         entry.seen = reading
         self.divert(entry)
         return True
 
     def holds(self, entry: Entry[Any], now: float) -> bool:
         """Return whether a hit may take ``entry`` at ``now``: the second look of the hit path."""
-        return self.gate is not None and self.settle(entry) and entry.next_at > now
+        reading = self.reading
+        if self.gate is None:
+            return False
+        # As ``settle`` does, without a call of its own for entries none of whose tags has a mark.
+        if entry.seen >= self.floor and self._hard.keys().isdisjoint(entry.tags) and not self._soft:
+            entry.seen = reading
+            return True
+        return self.settle(entry) and entry.next_at > now
 
     def detour(
         self, tags: Iterable[str], keys: Iterable[str], *, everything: bool = False
