@@ -45,7 +45,7 @@ from .core.flat import Flat
 EXACT = frozenset({int, str, bytes, UUID, NoneType})
 
 #: What the written code uses of Python, also where a function has a parameter of that name.
-BUILTINS = {"type": type, "id": id, "len": len, "KeyError": KeyError}
+BUILTINS = {"type": type, "id": id, "len": len, "KeyError": KeyError, "AttributeError": AttributeError}
 
 #: Annotations by which the guard of an argument begins.
 PROMISES = {"int": int, "str": str}
@@ -166,8 +166,20 @@ def _hit(plan: Plan) -> list[str]:
     guards = [guard for name in plan.row for guard in _guards(name, plan)]
     rows = "§rows" if plan.receiver is None else f"§instances[§id({plan.receiver})]"
     value = "§copy(§entry.value)" if plan.copies else "§entry.value"
+    condition = " and ".join(guards) or "True"
+    lines: list[str] = []
+    if not all(flat.has_dict for flat in plan.flat.values()):
+        # A slot may be empty: then the slow way says what that means.
+        lines = [
+            "    try:",
+            f"        §is_exact = {condition}",
+            "    except §AttributeError:",
+            "        §is_exact = False",
+        ]
+        condition = "§is_exact"
     return [
-        f"    if {' and '.join(guards) or 'True'}:",
+        *lines,
+        f"    if {condition}:",
         "        try:",
         f"            §entry = {rows}[{row}]",
         "        except §KeyError:",

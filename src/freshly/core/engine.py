@@ -359,7 +359,10 @@ class Engine:
                     f"a blocking call for {call.key!r} on the thread of the event loop that is "
                     f"loading it would stop that load: await it there, or call it in another thread"
                 )
-            return await self._runtime.wait(partial(self._flights.call_at_end, flight), until)
+            # On a thread the pilot's load has ended by now.
+            return flight.has_ended or await self._runtime.wait(
+                partial(self._flights.call_at_end, flight), until
+            )
         finally:
             self._flights.end_waiting(load, flight)
 

@@ -126,4 +126,4 @@ def _names(tags: Iterable[str], keys: Iterable[str]) -> Iterable[Name]:
 
 def earliest(*ends: float | None) -> float | None:
     """Return the first of some ends, ``None`` if there is none."""
-    return min((end for end in ends if end is not None), default=None)
+    return min([end for end in ends if end is not None], default=None)

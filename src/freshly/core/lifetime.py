@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .until import Until
 
@@ -33,6 +33,13 @@ class Lifetime:
     early_ttl: Span = None
     grace: float = 0.0
     jitter: float = 0.0
+    # The ttl, where nothing else moves the end: most lifetimes are such, and are soon counted.
+    _alone: float | None = field(init=False, repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        others = self.soft_ttl, self.early_ttl, self.grace or None, self.jitter or None
+        if others == (None,) * 4 and isinstance(self.ttl, int | float):
+            object.__setattr__(self, "_alone", self.ttl)
 
     def instants(
         self,
@@ -48,6 +55,9 @@ class Lifetime:
         ``dice`` is a number from 0 to 1; ``longest`` the store's own limit for a whole life;
         ``wall`` tells what the time was at the birth, in seconds since the epoch.
         """
+        if self._alone is not None:
+            end = born + min(self._alone, longest)
+            return born, end, end, end, end
         scale = 1.0 - self.jitter * dice
         ttl = min(_seconds(self.ttl, longest, scale, wall), longest)
         soft = min(_seconds(self.soft_ttl, ttl, scale, wall), ttl)

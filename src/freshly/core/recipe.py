@@ -38,9 +38,11 @@ class Recipe:
     answers: Answers | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Call:
     """One call of a cached function: its key, its tags, and how to load its value.
+
+    Nobody changes it; it is not frozen, because one is made for each read that is no quick hit.
 
     ``tags`` are those known before the load. ``rows`` and ``row`` say where the hit path would
     look for it; ``rows`` is ``None`` if it cannot. ``is_local`` says that the key means

@@ -17,7 +17,7 @@ class Rows(dict[Hashable, "Entry[Any]"]):
     """``owner`` is the store whose entries may be in it: ``setup`` gives a function new rows while
     calls of the former store are still under way."""
 
-    __slots__ = ("__weakref__", "owner")
+    __slots__ = ("__weakref__", "is_known", "owner")
     # A table is itself and no other, whatever is in it: stores keep a weak set of them.
     __eq__ = object.__eq__
     __hash__ = object.__hash__  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
@@ -25,6 +25,8 @@ class Rows(dict[Hashable, "Entry[Any]"]):
     def __init__(self, owner: object) -> None:
         super().__init__()
         self.owner = owner
+        #: Whether ``owner`` has these rows on its list.
+        self.is_known = False
 
     def bind(self, row: Hashable, entry: Entry[Any]) -> None:
         """Let ``row`` find ``entry``; an entry has one row, the one that asked last."""

@@ -41,6 +41,7 @@ class LogicalClock:
     __slots__ = (
         "_detours",
         "_hard",
+        "_has_detours",
         "_keys",
         "_lock",
         "_open",
@@ -62,6 +63,8 @@ class LogicalClock:
         self._keys: dict[str, int] = {}
         self._patterns: list[tuple[int, re.Pattern[str]]] = []
         self._detours = Detours()
+        # The same as a plain answer, for the hit path.
+        self._has_detours = False
         self._lock = Lock()
 
     def advance(
@@ -133,7 +136,8 @@ class LogicalClock:
         if self.gate is None:
             return False
         # As ``settle`` does, without a call of its own for entries none of whose tags has a mark.
-        if entry.seen >= self.floor and self._hard.keys().isdisjoint(entry.tags) and not self._soft:
+        is_plain = not self._soft and not self._has_detours and entry.seen >= self.floor
+        if is_plain and self._hard.keys().isdisjoint(entry.tags):
             entry.seen = reading
             return True
         return self.settle(entry) and entry.next_at > now
@@ -145,10 +149,12 @@ class LogicalClock:
         names = tuple(tags), tuple(keys)
         with self._lock:
             self._detours.begin(*names, everything=everything)
+            self._has_detours = True
 
         def end() -> None:
             with self._lock:
                 self._detours.end(*names, everything=everything)
+                self._has_detours = bool(self._detours)
 
         # After it: entries that have seen this reading were diverted by it.
         self.advance()
@@ -156,7 +162,7 @@ class LogicalClock:
 
     def divert(self, entry: Entry[Any]) -> None:
         """Take ``entry`` off the hit path if it is on a detour."""
-        if self._detours and self._detours.cover(entry):
+        if self._has_detours and self._detours.cover(entry):
             entry.divert()
 
     def close_gate(self) -> None:

@@ -26,7 +26,8 @@ class Expiry:
         self._find = find
         self._buckets: dict[int, list[str]] = {}
         self._seconds: list[int] = []
-        self._places = 0
+        #: How many keys stand here, those that have left included.
+        self.places = 0
 
     def add(self, entry: Entry[Any]) -> None:
         second = _second(entry)
@@ -36,7 +37,11 @@ class Expiry:
             heappush(self._seconds, second)
         else:
             bucket.append(entry.key)
-        self._places += 1
+        self.places += 1
+
+    def is_due(self, now: float) -> bool:
+        seconds = self._seconds
+        return bool(seconds) and seconds[0] <= now
 
     @property
     def next_due(self) -> float | None:
@@ -55,7 +60,7 @@ class Expiry:
             if not bucket:
                 del self._buckets[heappop(self._seconds)]
             places += len(keys)
-            self._places -= len(keys)
+            self.places -= len(keys)
             for key in keys:
                 entry = self._find(key)
                 if entry is not None and entry.dead_at <= now:
@@ -63,11 +68,13 @@ class Expiry:
                     dead[key] = entry
         return places, list(dead.values())
 
-    def tidy(self, size: int) -> None:
-        """Forget the places of entries that have left, if they outnumber the ``size`` living."""
-        if self._places <= 2 * size + SPARE_PLACES:
-            return
-        old, self._buckets, self._seconds, self._places = self._buckets, {}, [], 0
+    def is_crowded(self, size: int) -> bool:
+        """Return whether keys that have left outnumber the ``size`` living."""
+        return self.places > 2 * size + SPARE_PLACES
+
+    def forget_the_gone(self) -> None:
+        """Forget the places of entries that have left."""
+        old, self._buckets, self._seconds, self.places = self._buckets, {}, [], 0
         for second, bucket in old.items():
             for key in dict.fromkeys(bucket):
                 entry = self._find(key)

@@ -34,11 +34,11 @@ DEFAULT_MAX_HOLD = 60.0
 # How many dead entries one write may clear away: a slice of some microseconds. Each write adds
 # one entry at most, so the dead are always cleared faster than they can come.
 DEAD_A_WRITE = 16
-# Marks of invalidations may be an eighth of the entries, and this many more, before a pass over the
+# Marks of invalidations may be one to 24 entries, and this many more, before a pass over the
 # entries makes them superfluous. The pass goes by some entries with each invalidation: so each costs
-# the same, and the pass is over before the marks are half as many again.
+# the same, and the pass is over before there are half as many marks again.
 SPARE_MARKS = 10_000
-ENTRIES_A_MARK = 8
+ENTRIES_A_MARK = 24
 SETTLED_A_CALL = 2 * ENTRIES_A_MARK
 
 
@@ -193,7 +193,9 @@ class MemoryStore:
         with self._lock:
             if self._is_living(entry) and rows.owner is self:
                 rows.bind(row, entry)
-                self._rows.add(rows)
+                if not rows.is_known:
+                    self._rows.add(rows)
+                    rows.is_known = True
                 entry.rejoin()
                 self.logical.divert(entry)
 
@@ -202,7 +204,8 @@ class MemoryStore:
         return 0 if weights is None else weights.of(entry)
 
     def _add(self, entry: Entry[Any], weight: int = 0) -> None:
-        self._bury(DEAD_A_WRITE)
+        if self._expiry.is_due(self.clock.now()):
+            self._bury(DEAD_A_WRITE)
         if self._weights is not None and weight > self._weights.limit:
             # It alone is more than all may weigh together: it is in and out again.
             self._drop(self._entries.get(entry.key))
@@ -224,7 +227,8 @@ class MemoryStore:
         else:
             self._eviction.replace(former, entry)
             _retire(former)
-        self._expiry.tidy(len(self._entries))
+        if self._expiry.is_crowded(len(self._entries)):
+            self._expiry.forget_the_gone()
 
     def _has_room(self, key: str, weight: int) -> bool:
         count = len(self._entries) + (key not in self._entries)
