@@ -25,10 +25,20 @@ from .errors import ConfigurationError
 from .functions import can_be_decorated
 from .handles import Decorator
 from .home import Home
+from .iterator import decorate_iterator
+from .iteratorhandles import IteratorDecorator
 from .lifetimes import TTL
 from .many import decorate_many
 from .manyhandles import ManyDecorator
-from .options import CacheOptions, EarlyOptions, ManyOptions, SoftOptions, check_names, given_hold
+from .options import (
+    CacheOptions,
+    EarlyOptions,
+    IteratorOptions,
+    ManyOptions,
+    SoftOptions,
+    check_names,
+    given_hold,
+)
 from .runtime.clock import SystemClock, wall_of
 from .runtime.threads import finish
 from .side import Side
@@ -187,6 +197,24 @@ class Cache(BulkCommands):
         check_names(options, ManyOptions, "cache.many")
         self._check_ends(ttl, options)
         return cast("ManyDecorator", self._decorator(decorate_many, ttl, options))
+
+    def iterator(self, ttl: TTL, **options: Unpack[IteratorOptions]) -> IteratorDecorator:
+        """Cache what a generator yields, plain or async, as one sequence.
+
+        It stays a generator. On a hit the elements come from the cache. Else they come as the
+        generator yields them, which goes on only when its consumer asks for more, and are stored
+        when it has come to its end; what is left before (by ``break``, an error, cancelling,
+        ``aclose``) stores nothing. On an event loop another caller of the same sequence waits for
+        the whole of it; then the generator runs on by itself, also without its first consumer. On
+        threads each caller runs a generator of its own.
+
+        The options are those of ``cache`` but for the timeouts, and ``max_length`` (1000): a longer
+        sequence passes through and is not stored; observers hear of it. ``{result[].id}`` in tags
+        stands for each element. ``peek`` and ``refresh`` of the decorated function give a tuple.
+        """
+        check_names(options, IteratorOptions, "cache.iterator")
+        self._check_ends(ttl, options)
+        return cast("IteratorDecorator", self._decorator(decorate_iterator, ttl, options))
 
     def invalidates(
         self, *tags: str, keys: Iterable[str] = (), hold: Duration | None = None

@@ -16,18 +16,27 @@ def can_be_decorated(function: Any) -> bool:
     return isfunction(getattr(function, "__func__", function))
 
 
-def plain_function(function: Any) -> Callable[..., Any]:
-    """Return the function inside, or say why it cannot be cached."""
+def plain_function(function: Any, *, generates: bool = False) -> Callable[..., Any]:
+    """Return the function inside, or say why it cannot be cached.
+
+    ``generates`` says that a generator is wanted, and nothing else.
+    """
     plain = function.__func__ if isinstance(function, staticmethod | classmethod) else function
     if not isfunction(plain):
         raise ConfigurationError(
             f"{function!r} is no function written with def: decorate the function itself, a method "
             f"in its class, and put anything else into a function of its own"
         )
-    if isasyncgenfunction(plain) or isgeneratorfunction(plain):
+    is_generator = isasyncgenfunction(plain) or isgeneratorfunction(plain)
+    if is_generator and not generates:
         raise ConfigurationError(
             f"{plain.__qualname__} is a generator: it can be run once, so its value cannot be kept; "
-            f"return a list, and cache that"
+            f"use @cache.iterator, which keeps what it yields, or return a list, and cache that"
+        )
+    if generates and not is_generator:
+        raise ConfigurationError(
+            f"{plain.__qualname__} has no yield: @cache.iterator is for generators, plain or async; "
+            f"use @cache"
         )
     if hasattr(plain, "__freshly__"):
         raise ConfigurationError(

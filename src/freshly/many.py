@@ -10,9 +10,7 @@ from inspect import BoundArguments, iscoroutinefunction
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .bound import VERBS
 from .core.batch import Batch, Brought, Gathered
-from .core.entry import Entry
 from .core.key import Key, KeyMaker
 from .core.recipe import Call, Recipe
 from .core.shape import Shape
@@ -25,7 +23,9 @@ from .options import recipe as recipe_of
 from .plural import Plural
 from .returned import ABSENT, Form, filled, form_of, give, read_returned, value_type
 from .runtime.threads import finish
+from .side import Side
 from .together import Together, with_missing
+from .verbs import stand_on
 
 if TYPE_CHECKING:
     from .parts import Parts
@@ -66,8 +66,7 @@ class CachedMany:
         self._is_async = iscoroutinefunction(function)
         self._parts: Parts
         self.wrapper = self._written()
-        verbs = AsyncVerbs(self) if self._is_async else BlockingVerbs(self)
-        verbs.stand_on(self.wrapper)
+        stand_on(self.wrapper, self, is_async=self._is_async)
 
     def _written(self) -> FunctionType:
         if self._is_async:
@@ -104,25 +103,27 @@ class CachedMany:
         return self._keys.vary
 
     @property
-    def _side(self) -> Any:
+    def side(self) -> Side:
         return self._parts.awaited if self._is_async else self._parts.stepped
+
+    @property
+    def is_bypassed(self) -> bool:
+        return self._is_bypassed()
 
     # -- reading -----------------------------------------------------------------------------
 
     async def read(self, bound: BoundArguments) -> Any:
-        if self._is_bypassed():
+        if self.is_bypassed:
             return await self._load_beside(bound)
         asked = self._asked(bound)
-        return self._give(
-            asked, await self._side.engine.read_many([*asked.calls.values()], asked.batch)
-        )
+        return self._give(asked, await self.side.engine.read_many([*asked.calls.values()], asked.batch))
 
     async def refresh(self, bound: BoundArguments) -> Any:
-        if self._is_bypassed():
+        if self.is_bypassed:
             return await self._load_beside(bound)
         asked = self._asked(bound)
         calls = [*asked.calls.values()]
-        return self._give(asked, await self._side.engine.refresh_many(calls, asked.batch))
+        return self._give(asked, await self.side.engine.refresh_many(calls, asked.batch))
 
     async def _load_beside(self, bound: BoundArguments) -> Any:
         """Do without the cache, and give callers what they get with it."""
@@ -219,16 +220,6 @@ class CachedMany:
         found = await self.read(BoundArguments(self._plural.signature, OrderedDict(arguments)))
         return found.get(one, ABSENT) if self._form is Form.MAPPING else found[0]
 
-    async def peek(self, call: Call) -> Entry[Any] | None:
-        if self._is_bypassed():
-            return None
-        entry: Entry[Any] | None = await self._side.engine.peek(call.key, call.tags, call.shape)
-        return entry
-
-    async def delete(self, call: Call) -> bool:
-        deleted: int = await self._side.delete((call.key,))
-        return deleted > 0
-
 
 def _places(ids: Sequence[Any]) -> list[str]:
     """Return a name for each id, the same for those that are one: there may be no key for them."""
@@ -241,48 +232,6 @@ def _places(ids: Sequence[Any]) -> list[str]:
 
 async def _no_loader() -> Any:
     raise NotImplementedError("a call of many is loaded by its batch")
-
-
-class Verbs:
-    """What a function of many can do besides being called. What is about an entry takes one id."""
-
-    def __init__(self, cached: CachedMany) -> None:
-        self._cached = cached
-        self.uncached = cached.function
-
-    def stand_on(self, wrapper: FunctionType) -> None:
-        for verb in VERBS:
-            setattr(wrapper, verb, getattr(self, verb))
-        # Keeps the handle alive as long as the function, and no longer.
-        vars(wrapper)["__freshly__"] = self._cached
-
-    def key(self, /, *args: Any, **kwargs: Any) -> str:
-        return self._cached.one(args, kwargs).key
-
-    def tags(self, /, *args: Any, **kwargs: Any) -> tuple[str, ...]:
-        return self._cached.one(args, kwargs).tags
-
-
-class AsyncVerbs(Verbs):
-    async def peek(self, /, *args: Any, **kwargs: Any) -> Entry[Any] | None:
-        return await self._cached.peek(self._cached.one(args, kwargs))
-
-    async def refresh(self, /, *args: Any, **kwargs: Any) -> Any:
-        return await self._cached.refresh(self._cached.bound(args, kwargs))
-
-    async def delete(self, /, *args: Any, **kwargs: Any) -> bool:
-        return await self._cached.delete(self._cached.one(args, kwargs))
-
-
-class BlockingVerbs(Verbs):
-    def peek(self, /, *args: Any, **kwargs: Any) -> Entry[Any] | None:
-        return finish(self._cached.peek(self._cached.one(args, kwargs)))
-
-    def refresh(self, /, *args: Any, **kwargs: Any) -> Any:
-        return finish(self._cached.refresh(self._cached.bound(args, kwargs)))
-
-    def delete(self, /, *args: Any, **kwargs: Any) -> bool:
-        return finish(self._cached.delete(self._cached.one(args, kwargs)))
 
 
 def decorate_many(

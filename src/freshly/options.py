@@ -93,6 +93,21 @@ class ManyOptions(CacheOptions, _Together, total=False):
     each: str | None
 
 
+class IteratorOptions(_Soft, _Early, total=False):
+    """The options of ``cache.iterator``. No timeouts: how long it takes is up to its consumer."""
+
+    key: str | None
+    tags: TagsOption
+    exclude: Iterable[str]
+    vary: Iterable[ContextVar[Any]]
+    grace: Duration | None
+    jitter: float
+    retry_after: Duration | None
+    condition: Callable[..., object] | None
+    copy: bool
+    max_length: int
+
+
 def check_names(options: Iterable[str], known: Any, what: str) -> None:
     """Refuse an option that ``what`` has not, with the nearest that it has.
 

@@ -30,4 +30,5 @@ class Side(Writes):
         owner: object,
     ) -> None:
         super().__init__(store, runtime, flights, pauses, emit, origin, owner)
+        self.emit = emit
         self.engine = TransactionalEngine(store, runtime, flights, pauses, budget, emit, owner, self)

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterator,
+    Sequence,
+)
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
@@ -133,7 +141,40 @@ async def get_in_locale(locale: str, ids: set[int]) -> dict[int, str]:
     return {}
 
 
+@cache.iterator("1h", tags=["post:{result[].id}"], max_length=100)
+async def stream(page: int, *, full: bool = False) -> AsyncIterator[User]:
+    yield User()
+
+
+@cache.iterator("1h")
+async def generated(page: int) -> AsyncGenerator[str, None]:
+    yield ""
+
+
+@cache.iterator("1h")
+def plain_stream(page: int) -> Iterator[int]:
+    yield page
+
+
+@cache.iterator("1h")
+def plain_generated(page: int) -> Generator[bytes, None, None]:
+    yield b""
+
+
 class Service:
+    @cache.iterator("1h")
+    async def stream(self, page: int) -> AsyncIterator[User]:
+        yield User()
+
+    @cache.iterator("1h")
+    def plain_stream(self, page: int) -> Iterator[int]:
+        yield page
+
+    @cache.iterator("1h")
+    @classmethod
+    def class_stream(cls, page: int) -> Iterator[int]:
+        yield page
+
     @cache.many("1h")
     async def get_many(self, user_ids: list[int], *, full: bool = False) -> dict[int, User]:
         return {}
@@ -253,6 +294,27 @@ async def many(service: Service) -> None:
     await get_users(["1"])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
     await get_users([1], full=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     await get_users.delete("1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def iterators(service: Service) -> None:
+    assert_type(stream(1), AsyncGenerator[User, None])
+    assert_type([user async for user in stream(1, full=True)], list[User])
+    assert_type(await stream.refresh(1), tuple[User, ...])
+    assert_type(await stream.peek(1), Entry[tuple[User, ...]] | None)
+    assert_type(await stream.delete(page=1), bool)
+    assert_type(stream.key(1), str)
+    assert_type(stream.uncached(1), AsyncIterator[User])
+    assert_type([text async for text in generated(1)], list[str])
+    assert_type([*plain_stream(1)], list[int])
+    assert_type([*plain_generated(1)], list[bytes])
+    assert_type(plain_stream.refresh(1), tuple[int, ...])
+    assert_type(plain_stream.delete(1), bool)
+    assert_type([user async for user in service.stream(1)], list[User])
+    assert_type(await service.stream.delete(1), bool)
+    assert_type([*service.plain_stream(1)], list[int])
+    assert_type([*Service.class_stream(1)], list[int])
+
+    stream("1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def methods(service: Service) -> None:

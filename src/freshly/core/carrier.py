@@ -17,7 +17,6 @@ from .batch import LACKING, Batch, Brought, Rider, naming
 from .entry import Entry
 from .events import StoreFailed
 from .flight import Flight
-from .holds import earliest
 from .load import Load, current_load
 from .pilot import Pilot
 
@@ -133,11 +132,7 @@ class CarrierPilot(Pilot):
             return self._made(flight, call, rider.look, load, seconds)
         # For a caller of this one key alone this is no answer; for one of many it is.
         flight.value, flight.is_abandoned = LACKING, True
-        flight.tags = tuple(dict.fromkeys((*call.tags, *load.tags)))
-        flight.made_from_stale = load.made_from_stale
-        flight.held_until = earliest(rider.look.held.until(flight.tags, call.key), load.held_until)
-        if flight.stamp is not None:
-            flight.stamp = self._store.inherit(flight.stamp, load.handed_on)
+        self._tag(flight, call, rider.look, load)
         return None
 
     def _fail_one(self, rider: Rider, seconds: float, error: Exception) -> None:

@@ -18,7 +18,7 @@ from .carrier import CarrierPilot
 from .engine import AGAIN, Engine
 from .events import Emit
 from .flight import Flight, Flights
-from .load import Load
+from .load import Load, hand_on
 from .patience import Patience
 from .pauses import Pauses
 from .ports import Look, Runtime, Store
@@ -203,7 +203,7 @@ class Convoy(Engine):
         call, look = rider.call, rider.look
         if not rider.is_pilot and await self._is_outdated(flight, call, look, trip.ticket):
             return False
-        self._hand_on(flight)
+        hand_on(self._flights, flight)
         return True
 
     # -- behind the reader -------------------------------------------------------------------

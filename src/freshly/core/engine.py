@@ -23,13 +23,14 @@ from .entry import Entry
 from .events import Emit, ServedExpired, StoreFailed
 from .flight import NOT_BEGUN, Flight, Flights
 from .lifetime import Lifetime
-from .load import note_hit, running_load
+from .load import hand_on, note_hit, running_load
 from .patience import ENDLESS, Patience
 from .pauses import Pauses
 from .pilot import Pilot
 from .ports import Look, Reading, Runtime, Store
 from .recipe import Call, Recipe
 from .shape import ANY, UNREAD, Shape
+from .solo import Solo
 from .token import Stamp
 from .verdict import Verdict, is_served_to_a_command, judge
 
@@ -39,6 +40,15 @@ class _Again(Enum):
 
 
 AGAIN: Final = _Again.AGAIN
+
+
+class _Cold(Enum):
+    COLD = "there is no value that may be served"
+    ALONE = "nor may one be stored: this read is inside of a transaction"
+
+
+COLD: Final = _Cold.COLD
+ALONE: Final = _Cold.ALONE
 
 
 class Engine:
@@ -66,8 +76,12 @@ class Engine:
         self._emit = emit
         self._pilot = Pilot(store, runtime, flights, pauses, emit)
 
-    async def read(self, call: Call) -> Any:
-        """Return the value of ``call``: cached if it may be served, loaded otherwise."""
+    async def read(self, call: Call, *, leave_cold: bool = False) -> Any:
+        """Return the value of ``call``: cached if it may be served, loaded otherwise.
+
+        With ``leave_cold`` it is not loaded if nothing could stand in for it; then ``COLD`` is
+        returned.
+        """
         ticket, patience = self._flights.ticket(), self._patience(call)
         while True:
             look = await self._look(call.key, call.tags, call.shape)
@@ -81,10 +95,17 @@ class Engine:
                     return self._serve(call, entry, look.now)
                 case Verdict.REFRESH_OR_SERVE:
                     answer = await self._ride(call, look, ticket, patience, may_stand_in=True)
+                case _ if leave_cold:
+                    return COLD
                 case _:
                     answer = await self._ride(call, look, ticket, patience)
             if answer is not AGAIN:
                 return answer
+
+    async def begin_alone(self, call: Call) -> Solo:
+        """Begin a load that the caller runs step by step."""
+        look = await self._look(call.key, call.tags, call.shape)
+        return Solo(self._store, self._runtime, self._flights, self._pauses, self._emit, call, look)
 
     async def refresh(self, call: Call) -> Any:
         """Load the value of ``call`` anew and return it, whatever is stored.
@@ -392,7 +413,7 @@ class Engine:
             return AGAIN
         if not is_pilot and await self._is_outdated(flight, call, look, ticket):
             return AGAIN
-        self._hand_on(flight)
+        hand_on(self._flights, flight)
         if flight.raised is not None and not is_pilot:
             raise flight.raised.anew()
         flight.raise_error()
@@ -404,17 +425,6 @@ class Engine:
         if flight.ticket >= ticket:
             return False
         return not flight.answers_at(look.now) or await self._was_overtaken(flight, call)
-
-    def _hand_on(self, flight: Flight) -> None:
-        """Hand what the flight brought on to the load that this code runs inside, if any."""
-        outer = running_load(self._flights)
-        if outer is not None:
-            outer.collect(
-                flight.tags,
-                flight.stamp,
-                is_stale=flight.made_from_stale,
-                held_until=flight.held_until,
-            )
 
     def _goes_on(self, flight: Flight, *, is_pilot: bool) -> bool:
         """Return whether a passenger of a failed flight starts anew.

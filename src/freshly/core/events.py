@@ -38,6 +38,15 @@ class LoadFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class SequenceTooLong:
+    """A generator gave more than ``most`` elements: they pass through, and are not stored."""
+
+    key: str
+    function: str
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class ServedExpired:
     """A loader raised, and an expired value within its grace stood in."""
 
@@ -128,6 +137,7 @@ class HoldRanOut:
 Event = (
     Loaded
     | LoadFailed
+    | SequenceTooLong
     | ServedExpired
     | Invalidated
     | MarkedStale

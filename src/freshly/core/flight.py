@@ -30,6 +30,7 @@ class Flight:
     __slots__ = (
         "_traceback",
         "_wakers",
+        "boarded",
         "cancel",
         "carrier",
         "ended_by_close",
@@ -99,6 +100,8 @@ class Flight:
         self.thread: int | None = None
         # Set while it has a place among the loads behind: see budget.py.
         self.free_place: Callable[[Flight], None] | None = None
+        # Called when somebody boards it, on any thread: a load may go slowly while one waits.
+        self.boarded: Callable[[], None] | None = None
         # Of a load of many keys: the flight that runs the loader, and those that it carries.
         self.carrier: Flight | None = None
         self.members: tuple[Flight, ...] = ()
@@ -169,13 +172,15 @@ class Flights:
         """
         with self._lock:
             former = self._by_key.get(key)
-            if former is not None and former.is_alive() and may_join(former):
-                _count(former, 1)
-                return former, False
-            flight = Flight(key, stamp, is_background=False)
-            flight.passengers = 1
-            self._take_off(flight, former)
-            return flight, True
+            if former is None or not former.is_alive() or not may_join(former):
+                flight = Flight(key, stamp, is_background=False)
+                flight.passengers = 1
+                self._take_off(flight, former)
+                return flight, True
+            _count(former, 1)
+        if former.boarded is not None:
+            former.boarded()
+        return former, False
 
     def has(self, key: str, may_join: Callable[[Flight], bool]) -> bool:
         """Return whether a flight of ``key`` that ``may_join`` accepts is in the air."""

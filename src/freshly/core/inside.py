@@ -26,6 +26,7 @@ from ..errors import DeadlockError, StoreError
 from .batch import LACKING, Batch, Gathered, Rider, naming
 from .budget import Budget
 from .bulk import BulkEngine
+from .engine import ALONE
 from .entry import Entry
 from .events import Emit, StoreFailed
 from .flight import Flight, Flights
@@ -63,9 +64,11 @@ class TransactionalEngine(BulkEngine):
         self._owner = owner
         self._writes = writes
 
-    def read(self, call: Call) -> Coroutine[Any, Any, Any]:
+    def read(self, call: Call, *, leave_cold: bool = False) -> Coroutine[Any, Any, Any]:
         inside = running_transaction(self._owner)
-        return super().read(call) if inside is None else self._read_inside(inside, call)
+        if inside is None:
+            return super().read(call, leave_cold=leave_cold)
+        return self._read_inside(inside, call, leave_cold=leave_cold)
 
     def refresh(self, call: Call) -> Coroutine[Any, Any, Any]:
         inside = running_transaction(self._owner)
@@ -135,12 +138,15 @@ class TransactionalEngine(BulkEngine):
 
     # -- inside ------------------------------------------------------------------------------
 
-    async def _read_inside(self, inside: Transaction, call: Call) -> Any:
+    async def _read_inside(self, inside: Transaction, call: Call, *, leave_cold: bool = False) -> Any:
         look = await self._look(call.key, call.tags, call.recipe.shape)
         entry = self._visible(inside, call.key, call.tags, look)
-        if entry is None:
-            return await self._load_alone(call, look)
-        return self._serve_inside(call, entry, look)
+        if entry is not None:
+            return self._serve_inside(call, entry, look)
+        if leave_cold:
+            self._keep_from_outer_loads(call.tags)
+            return ALONE
+        return await self._load_alone(call, look)
 
     def _serve_inside(self, call: Call, entry: Entry[Any], look: Look) -> Any:
         if entry is look.entry:

@@ -94,3 +94,15 @@ def note_hit(owner: object, entry: Entry[Any], now: float) -> None:
     load = running_load(owner)
     if load is not None:
         load.collect(entry.tags, entry.seen, is_stale=now >= entry.stale_at)
+
+
+def hand_on(owner: object, flight: Flight) -> None:
+    """Hand the tags of what ``flight`` brought to the load that this code runs inside, if any."""
+    load = running_load(owner)
+    if load is not None:
+        load.collect(
+            flight.tags,
+            flight.stamp,
+            is_stale=flight.made_from_stale,
+            held_until=flight.held_until,
+        )

@@ -22,6 +22,7 @@ from ..core.events import (
     Loaded,
     LoadFailed,
     MarkedStale,
+    SequenceTooLong,
     ServedExpired,
     StoreDown,
     StoreFailed,
@@ -36,6 +37,7 @@ Levels = Mapping[type[Event], int]
 TROUBLE: Levels = {
     LoadFailed: logging.WARNING,
     ServedExpired: logging.WARNING,
+    SequenceTooLong: logging.WARNING,
     StoreFailed: logging.WARNING,
     StoreDown: logging.WARNING,
     StoreUp: logging.INFO,
@@ -94,6 +96,8 @@ class Log:
                 pass  # one line for each read would say what StoreDown has said
             case StoreFailed():
                 self._write_failure(event)
+            case SequenceTooLong():
+                self._write_length(event)
             case LoadFailed() | ServedExpired() | Loaded():
                 self._write_load(event)
             case StoreDown() | StoreUp():
@@ -140,6 +144,13 @@ class Log:
             case InvalidationsLost(waiting=waiting, error=error):
                 text = "closed with %d names undelivered, other processes may serve what they name: %r"
                 self._write(event, text, waiting, error)
+
+    def _write_length(self, event: SequenceTooLong) -> None:
+        left_out = self._repeats.left_out((SequenceTooLong, event.function))
+        if left_out is None:
+            return
+        text = "%s has more than %d elements, which is never stored: raise max_length of %s"
+        self._write(event, text, event.key, event.most, event.function)
 
     def _write_failure(self, event: StoreFailed) -> None:
         left_out = self._repeats.left_out((event.operation, type(event.error)))
