@@ -2,6 +2,8 @@
 
 A read that starts after an invalidation has returned never gets a value whose load started
 before it.
+
+(PYTEST_DONT_REWRITE: else pytest would warn a program that imports this and then runs pytest.)
 """
 
 from .cache import Cache

@@ -84,6 +84,27 @@ def test_the_wheel_holds_the_package_its_type_marker_its_pytest_plugin_and_nothi
     assert strangers == ["_freshly_pytest.py"]
 
 
+def test_a_program_that_imports_it_and_then_runs_pytest_is_not_warned(
+    wheel: Path, tmp_path: Path
+) -> None:
+    """pytest rewrites the asserts of what brings a plugin, and warns if it comes too late for that."""
+    (tmp_path / "test_it.py").write_text(
+        "from freshly import cache\n\ndef test(freshly_cache):\n    assert freshly_cache is cache\n"
+    )
+    arguments = ["-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "-W", "error"]
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import freshly, pytest; "
+        "assert sys.argv[1] in freshly.__file__, freshly.__file__; "
+        f"sys.exit(pytest.main({arguments!r}))"
+    )
+
+    result = subprocess.run(
+        [sys.executable, "-c", code, wheel], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
 def test_pytest_is_told_of_the_plugin(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         [name] = [name for name in archive.namelist() if name.endswith("/entry_points.txt")]
