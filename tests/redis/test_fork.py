@@ -205,9 +205,11 @@ def test_one_loop_after_another(server: Server) -> None:
     async def read_often() -> set[int]:
         return set(await asyncio.gather(*(get() for _ in range(20))))
 
+    assert asyncio.run(get()) == 1
     assert [asyncio.run(read_often()) for _ in range(5)] == [{1}] * 5
 
     asyncio.run(cache.delete_tags("row"))
+    assert asyncio.run(get()) == 2
     assert asyncio.run(read_often()) == {2}
     asyncio.run(cache.close())
 

@@ -28,6 +28,7 @@ from .server import free_port
 from .waiting import LIMIT_SECONDS
 
 Mode = Literal["pass", "freeze", "refuse", "lose", "half"]
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Target = tuple[str, int] | Path
 
 
@@ -106,6 +107,12 @@ class Proxy:
 
     async def _close(self) -> None:
         await self._refuse()
+        for _ in range(20):
+            # One that was accepted a moment ago has not told of itself yet.
+            await asyncio.sleep(0)
+            await self._cut()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*others, return_exceptions=True)
 
     async def _change(self, mode: Mode) -> None:
         former, self._mode = self._mode, mode
@@ -167,7 +174,16 @@ class Proxy:
             self._writers.discard(there[1])
             there[1].transport.abort()
 
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _connect(self) -> Streams:
+        opening = asyncio.ensure_future(self._open_target())
+        try:
+            # A task that is cancelled when it has just connected would lose its connection.
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_drop)
+            raise
+
+    async def _open_target(self) -> Streams:
         if isinstance(self._target, Path):
             return await asyncio.open_unix_connection(str(self._target))
         return await asyncio.open_connection(*self._target)
@@ -202,6 +218,11 @@ class Proxy:
                 return data[: len(data) // 2]
             case _:
                 return data
+
+
+def _drop(opening: asyncio.Future[Streams]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result()[1].transport.abort()
 
 
 async def _pause(seconds: float) -> None:
