@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from .core.engine import ALONE, COLD
 from .core.events import SequenceTooLong
 from .core.key import KeyMaker
-from .core.load import running_load
+from .core.load import current_load, running_load
 from .core.recipe import Call, Recipe
 from .core.shape import Shape
 from .core.solo import Solo
@@ -217,6 +217,10 @@ class CachedIterator:
                 yield element
 
     async def _produce(self, production: Production, call: Call) -> Any:
+        load = current_load.get()
+        if load is not None and load.flight.is_background:
+            # A value was stored since the consumer looked, and is served to it: this refreshes it.
+            return await call.loader()
         found = await production.run()
         return self._too_long(call.key) if found is TOO_LONG else found
 

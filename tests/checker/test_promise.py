@@ -16,7 +16,7 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -131,6 +131,48 @@ def answered_by_exception(cache: Cache, load: Load) -> Read:
     return read
 
 
+def overlapping(cache: Cache, load: Load) -> Read:
+    """Each read is of two subjects, of which the next reader may want one."""
+
+    @cache.many("10s", key="s:{subject}", tags=["s:{subject}"], soft_ttl="2s")
+    async def get(subjects: list[int]) -> dict[int, int]:
+        return {subject: await load(subject) for subject in subjects}
+
+    async def read(subject: int) -> int:
+        return (await get([subject, (subject + 1) % SUBJECTS]))[subject]
+
+    return read
+
+
+def overlapping_results(cache: Cache, load: Load) -> Read:
+    """The same, with tags that only the values tell."""
+
+    @cache.many("10s", key="s:{subject}", tags=["{result[tag]}"], soft_ttl="2s")
+    async def get(subjects: list[int]) -> dict[int, dict[str, Any]]:
+        return {one: {"tag": f"s:{one}", "version": await load(one)} for one in subjects}
+
+    async def read(subject: int) -> int:
+        found = await get([subject, (subject + 1) % SUBJECTS])
+        version: int = found[subject]["version"]
+        return version
+
+    return read
+
+
+def generated(cache: Cache, load: Load) -> Read:
+    """A sequence of one element, which alone tells its tag."""
+
+    @cache.iterator("10s", key="s:{subject}", tags=["{result[][tag]}"], soft_ttl="2s")
+    async def elements(subject: int) -> AsyncIterator[dict[str, Any]]:
+        yield {"tag": f"s:{subject}", "version": await load(subject)}
+
+    async def read(subject: int) -> int:
+        versions: list[int] = [element["version"] async for element in elements(subject)]
+        return versions[0]
+
+    return read
+
+
 FACES: dict[str, Callable[[Cache, Load], Read]] = {
     "cache": decorated(),
     "soft": decorated(soft_ttl="2s"),
@@ -143,6 +185,9 @@ FACES: dict[str, Callable[[Cache, Load], Read]] = {
     "result": tagged_by_result,
     "nested": nested,
     "exceptions": answered_by_exception,
+    "many": overlapping,
+    "many results": overlapping_results,
+    "iterator": generated,
 }
 
 # How a writer invalidates. Each call has to keep the promise when it returns. An outer entry is
@@ -198,7 +243,7 @@ async def run(seed: int, face: str) -> History:
 
     read = FACES[face](world.cache, load)
     hows = BY_TAG if face == "nested" else BY_KEY
-    if face == "result":
+    if face in ("result", "many results", "iterator"):
         hows = tuple(how for how in hows if how != "set")
     readers = [reader(world, read, number) for number in range(READERS)]
     writers = [writer(world, hows, number) for number in range(WRITERS)]
@@ -328,6 +373,13 @@ MUTANTS: list[tuple[Callable[[pytest.MonkeyPatch], None], str]] = [
     (joins_unasked, "timeouts"),
     (joins_unasked, "exceptions"),
     (joins_for_good, "result"),
+    (stamps_after_the_load, "many"),
+    (stamps_after_the_load, "many results"),
+    (stamps_after_the_load, "iterator"),
+    (lands_unasked, "many"),
+    (joins_unasked, "many"),
+    (joins_for_good, "many results"),
+    (joins_for_good, "iterator"),
     (forgets_inner_tags, "nested"),
 ]
 

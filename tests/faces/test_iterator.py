@@ -266,6 +266,26 @@ class TestTagsAndTimes:
         with pytest.raises(ConnectionError):
             [*posts()]
 
+    async def test_one_that_comes_between_the_look_and_the_run_is_given_and_refreshed(
+        self, cache: Cache, source: Source, clock: ManualClock, step: Stepper
+    ) -> None:
+        """Found by the checker: the refresh behind took the consumer's run for its own."""
+
+        @cache.iterator("1h", key="posts", soft_ttl="1m")
+        async def posts() -> AsyncIterator[Post]:
+            for post in source.posts():
+                yield post
+
+        consumer = step.start(ids_of(posts()))
+        await step.settle(1)
+        await cache.set("posts", (Post(9),), "1h", soft_ttl="1m")
+        clock.advance("1m")
+
+        assert await consumer == [9]
+        await step.settle()
+        assert await ids_of(posts()) == [1, 2, 3]
+        assert source.runs == 1
+
 
 class TestARun:
     async def test_comes_as_the_generator_yields_and_never_runs_ahead(
