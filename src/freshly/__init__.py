@@ -20,6 +20,8 @@ from .errors import (
     FreshlyWarning,
     KeyTextError,
     LoadTimeout,
+    LockLost,
+    LockTimeout,
     StoreError,
 )
 from .handles import AsyncCached, BlockingCached
@@ -42,6 +44,8 @@ __all__ = [
     "FunctionStats",
     "KeyTextError",
     "LoadTimeout",
+    "LockLost",
+    "LockTimeout",
     "NoKey",
     "Stamp",
     "Stats",

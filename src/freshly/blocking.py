@@ -13,6 +13,7 @@ from .core.token import Stamp, Token
 from .errors import ConfigurationError
 from .home import Home
 from .lifetimes import TTL, TTLValue
+from .locks import BlockingLock, BlockingOnce
 from .options import LoadManyOptions, LoadOptions
 from .parts import Parts
 from .returned import ABSENT
@@ -165,6 +166,21 @@ class Blocking:
         that are started inside do not belong to it, unless they run in a copy of the context.
         """
         return BlockingTransaction(self._home, lambda: self._home.parts.stepped, hold)
+
+    def lock(
+        self,
+        key: str,
+        *,
+        ttl: Duration = "30s",
+        timeout: Duration | None = None,
+        renew: bool = False,
+    ) -> BlockingLock:
+        """Have one block at a time run under ``key``, among all who share the store."""
+        return BlockingLock(lambda: self._home.parts.stepped.locking, key, ttl, timeout, renew=renew)
+
+    def once(self, key: str, ttl: Duration) -> BlockingOnce:
+        """Have one of many run its block within ``ttl``: it gets ``True``, the others ``False``."""
+        return BlockingOnce(lambda: self._home.parts.stepped.locking, key, ttl)
 
     def ping(self) -> bool:
         """Return ``True`` if the store answers; raise ``StoreError`` if it does not."""

@@ -28,6 +28,7 @@ from .home import Home
 from .iterator import decorate_iterator
 from .iteratorhandles import IteratorDecorator
 from .lifetimes import TTL
+from .locks import AsyncLock, AsyncOnce
 from .many import decorate_many
 from .manyhandles import ManyDecorator
 from .options import (
@@ -286,6 +287,40 @@ class Cache(BulkCommands):
         database has committed then. Nothing is dropped when the caller is cancelled at the end.
         """
         return AsyncTransaction(self._home, lambda: self._home.parts.awaited, hold)
+
+    # -- locks -------------------------------------------------------------------------------
+
+    def lock(
+        self,
+        key: str,
+        *,
+        ttl: Duration = "30s",
+        timeout: Duration | None = None,
+        renew: bool = False,
+    ) -> AsyncLock:
+        """Have one block at a time run under ``key``, among all who share the store.
+
+        Owned: only its holder gives it back. Expiring: after ``ttl`` another may have it, so that a
+        holder that died is in nobody's way for longer. ``renew=True`` has it renewed while the block
+        runs, so that ``ttl`` is only about those that died. Fair in this process: first come, first
+        served; among processes chance decides. ``timeout`` is how long to wait: ``None`` is for
+        ever, 0 not at all.
+
+        Not reentrant: a task or thread that has it and asks again gets a ``DeadlockError``. Raises
+        ``LockTimeout`` if it was not to be had; ``LockLost`` at the end if the block took longer than
+        the ttl, so that another may have run beside it (``lock.is_held`` tells inside);
+        ``StoreError`` if the store does not answer. Its names are apart from the keys of entries.
+        """
+        return AsyncLock(lambda: self._home.parts.awaited.locking, key, ttl, timeout, renew=renew)
+
+    def once(self, key: str, ttl: Duration) -> AsyncOnce:
+        """Have one of many run its block within ``ttl``: it gets ``True``, the others ``False``.
+
+        Nobody waits. If the block raises, the next caller may run it; if its process dies, nobody
+        does before the ``ttl`` is over. The ``ttl`` counts from the start, so give it more time than
+        the block takes. Raises ``StoreError`` if the store does not answer: then nobody knows.
+        """
+        return AsyncOnce(lambda: self._home.parts.awaited.locking, key, ttl)
 
     # -- life --------------------------------------------------------------------------------
 

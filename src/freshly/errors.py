@@ -16,6 +16,8 @@ __all__ = [
     "FreshlyWarning",
     "KeyTextError",
     "LoadTimeout",
+    "LockLost",
+    "LockTimeout",
     "StoreError",
     "StoreUnreachableError",
 ]
@@ -63,6 +65,36 @@ class LoadTimeout(FreshlyError, TimeoutError):
 
     def __reduce__(self) -> tuple[type[LoadTimeout], tuple[str, str, float]]:
         return type(self), (self.key, self.function, self.seconds)
+
+
+class LockTimeout(FreshlyError, TimeoutError):
+    """A lock was not to be had within its ``timeout``. ``seconds`` is how long the caller waited."""
+
+    def __init__(self, key: str, seconds: float) -> None:
+        super().__init__(
+            f"the lock {key!r} was not free within {seconds:g} seconds: wait longer, or have its "
+            f"holders be quicker"
+        )
+        self.key = key
+        self.seconds = seconds
+
+    def __reduce__(self) -> tuple[type[LockTimeout], tuple[str, float]]:
+        return type(self), (self.key, self.seconds)
+
+
+class LockLost(FreshlyError):
+    """A block took longer than the ``ttl`` of its lock, so that another may have run beside it."""
+
+    def __init__(self, key: str, ttl: float) -> None:
+        super().__init__(
+            f"the lock {key!r} ran out after ttl={ttl:g} seconds, before its block had ended: another "
+            f"may have run beside it; give it a longer ttl, or renew=True"
+        )
+        self.key = key
+        self.ttl = ttl
+
+    def __reduce__(self) -> tuple[type[LockLost], tuple[str, float]]:
+        return type(self), (self.key, self.ttl)
 
 
 class StoreError(FreshlyError):

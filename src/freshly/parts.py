@@ -11,6 +11,7 @@ from .core.events import Emit
 from .core.flight import Flight, Flights
 from .core.pauses import Pauses
 from .core.ports import Clock, Store
+from .core.turns import Turns
 from .runtime.aio import AsyncioRuntime
 from .runtime.sweeper import sweep_behind
 from .runtime.threads import REFRESH_THREADS, ThreadRuntime, finish
@@ -51,8 +52,17 @@ class Parts:
         self._tasks = AsyncioRuntime(clock, dice, self.flights)
         self._threads = ThreadRuntime(clock, dice, self.flights)
         awaited, stepped = self._budgets
+        turns = Turns()
         self.awaited = Side(
-            store, self._tasks, self.flights, pauses, awaited, emit, origin=store, owner=owner
+            store,
+            self._tasks,
+            self.flights,
+            pauses,
+            awaited,
+            emit,
+            origin=store,
+            owner=owner,
+            turns=turns,
         )
         self.stepped = Side(
             store.blocking,
@@ -63,6 +73,7 @@ class Parts:
             emit,
             origin=store,
             owner=owner,
+            turns=turns,
         )
 
     def running(self) -> list[tuple[str, Flight]]:

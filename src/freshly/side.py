@@ -6,8 +6,10 @@ from .core.budget import Budget
 from .core.events import Emit
 from .core.flight import Flights
 from .core.inside import TransactionalEngine
+from .core.locking import Locking
 from .core.pauses import Pauses
 from .core.ports import Runtime, Store
+from .core.turns import Turns
 from .core.writes import Writes
 
 
@@ -28,7 +30,9 @@ class Side(Writes):
         emit: Emit,
         origin: Store,
         owner: object,
+        turns: Turns,
     ) -> None:
         super().__init__(store, runtime, flights, pauses, emit, origin, owner)
         self.emit = emit
+        self.locking = Locking(store, runtime, turns, is_shared=store.is_shared)
         self.engine = TransactionalEngine(store, runtime, flights, pauses, budget, emit, owner, self)

@@ -17,6 +17,8 @@ EXPORTS = [
     "FunctionStats",
     "KeyTextError",
     "LoadTimeout",
+    "LockLost",
+    "LockTimeout",
     "NoKey",
     "Stamp",
     "Stats",

@@ -221,6 +221,28 @@ class ForgetsHoldsOnClear(MemoryStore):
         return await super().clear()
 
 
+class ReleasesForAnybody(MemoryStore):
+    async def release_lease(self, name: str, token: str) -> bool:
+        return self._leases._leases.pop(name, None) is not None
+
+
+class RenewsForAnybody(MemoryStore):
+    async def renew_lease(self, name: str, token: str, seconds: float) -> bool:
+        self._leases._leases[name] = token, self.clock.now() + seconds
+        return True
+
+
+class GivesLeasesForEver(MemoryStore):
+    async def take_lease(self, name: str, token: str, seconds: float) -> float | None:
+        return await super().take_lease(name, token, 10_000)
+
+
+class DropsLeasesOnClear(MemoryStore):
+    async def clear(self) -> int:
+        self._leases._leases.clear()
+        return await super().clear()
+
+
 class BelievesThatNobodyElseMovedTheClock(MemoryStore):
     def follows(self, earlier: int, later: int, advances: int) -> bool:
         return True
@@ -383,6 +405,10 @@ FAULTS = [
     (HoldsForEver, "test_it_ends_by_itself"),
     (EndsEverybodysHolds, "test_a_holder_ends_its_own_holds_and_no_other"),
     (ForgetsHoldsOnClear, "test_clear_keeps_holds"),
+    (ReleasesForAnybody, "test_its_holder_gives_it_back_and_nobody_else_does"),
+    (RenewsForAnybody, "test_its_holder_renews_it_and_nobody_else_does"),
+    (GivesLeasesForEver, "test_a_lease_runs_out_by_itself"),
+    (DropsLeasesOnClear, "test_names_of_leases_meet_no_keys"),
     (BelievesThatNobodyElseMovedTheClock, "test_a_store_that_can_tell_that_nobody_else_moved_"),
     (PutsUnderAHold, "test_what_is_put_by_hand_under_a_hold_is_not_stored"),
     (StripsNames, "test_odd_keys_are_kept_apart"),

@@ -364,6 +364,11 @@ async def commands(own: Cache) -> None:
     assert_type(await own.delete_tags("a", "b"), Token)
     assert_type(await own.delete_tags("a", hold="2s"), Token)
     assert_type(await own.delete("k", hold=timedelta(seconds=2)), int)
+    async with own.lock("a", ttl="10s", timeout=0, renew=True) as lock:
+        assert_type(lock.is_held, bool)
+        assert_type(lock.key, str)
+    async with own.once("a", "1d") as is_first:
+        assert_type(is_first, bool)
     async with own.transaction(hold="10s") as transaction:
         assert_type(transaction, Transaction)
         assert_type((await own.delete_tags("a")).is_pending, bool)
@@ -394,6 +399,10 @@ def blocking_commands(own: Cache) -> None:
     assert_type(own.blocking.delete_tags("a"), Token)
     assert_type(own.blocking.delete_tags("a", hold=2), Token)
     assert_type(own.blocking.delete("a", hold="2s"), int)
+    with own.blocking.lock("a", timeout="5s") as lock:
+        assert_type(lock.is_held, bool)
+    with own.blocking.once("a", timedelta(days=1)) as is_first:
+        assert_type(is_first, bool)
     with own.blocking.transaction(hold=10) as transaction:
         assert_type(transaction, Transaction)
     assert_type(own.blocking.exists("k"), bool)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 from .entry import Entry
 from .flight import Flight
 from .holds import FREE, Held, Hold
+from .lease import NamedLeases
 from .rows import Rows
 from .shape import ANY, Shape
 
@@ -90,7 +91,7 @@ class Leases(Protocol):
         ...
 
 
-class Store(Protocol):
+class Store(NamedLeases, Protocol):
     """A place where entries live, with the logical clock of their tags.
 
     ``blocking`` is the same store for callers that are stepped and not awaited: none of its

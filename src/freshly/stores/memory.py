@@ -15,6 +15,7 @@ from weakref import WeakSet
 
 from ..core.entry import NEVER, Entry
 from ..core.holds import Held, Hold, Holds
+from ..core.lease import LeaseTable
 from ..core.ports import Clock, Look
 from ..core.rows import Rows
 from ..core.shape import ANY, Shape
@@ -76,6 +77,7 @@ class MemoryStore:
         # Reentrant: the garbage collector may run a caller's __del__ in here, which may write.
         self._lock = RLock()
         self._holds = Holds()
+        self._leases = LeaseTable()
         self._weigh = weigh
         self.max_bytes = max_bytes
         self._rows: WeakSet[Rows] = WeakSet()
@@ -308,6 +310,20 @@ class MemoryStore:
 
     def _is_held(self, entry: Entry[Any]) -> bool:
         return self._holds.at(self.clock.now()).until(entry.tags, entry.key) is not None
+
+    # -- leases ------------------------------------------------------------------------------
+
+    async def take_lease(self, name: str, token: str, seconds: float) -> float | None:
+        with self._lock:
+            return self._leases.take(name, token, seconds, self.clock.now())
+
+    async def renew_lease(self, name: str, token: str, seconds: float) -> bool:
+        with self._lock:
+            return self._leases.renew(name, token, seconds, self.clock.now())
+
+    async def release_lease(self, name: str, token: str) -> bool:
+        with self._lock:
+            return self._leases.release(name, token, self.clock.now())
 
     # -- keeping house -----------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from inspect import iscoroutinefunction
+from inspect import getmro, iscoroutinefunction
 from typing import Any, TypeAlias
 
 from ..core.ports import Store
@@ -13,7 +13,16 @@ Args: TypeAlias = tuple[Any, ...]
 Named: TypeAlias = dict[str, Any]
 
 #: What a store can be asked: the coroutines of the port, by name.
-OPERATIONS = tuple(sorted(name for name, each in vars(Store).items() if iscoroutinefunction(each)))
+OPERATIONS = tuple(
+    sorted(
+        {
+            name
+            for port in getmro(Store)
+            for name, each in vars(port).items()
+            if iscoroutinefunction(each)
+        }
+    )
+)
 
 
 class StoreAround:

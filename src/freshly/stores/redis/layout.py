@@ -85,6 +85,10 @@ class Layout:
     def lease(self, key: str) -> bytes:
         return b"fr:{%s:%s}:l" % (self._name, encoded(key))
 
+    def right(self, name: str) -> bytes:
+        """Return where the lease of ``name`` lies: apart from those of keys, which are ``lease``."""
+        return b"fr:{%s:%s}:r" % (self._name, encoded(name))
+
     def key_of(self, value: bytes) -> str:
         """Return the key whose value lies under the name ``value``."""
         return value[len(self._name) + len(b"fr:{:") : -len(b"}:v")].decode()

@@ -19,7 +19,7 @@ class Script:
 
     def __init__(self, name: str, *, even_when_full: bool) -> None:
         self.name = name
-        plain = _read(name) if name in ("land", "lease") else _read("own") + "\n" + _read(name)
+        plain = _read(name) if name in ("land", "lease", "right") else _read("own") + "\n" + _read(name)
         modern = EVEN_WHEN_FULL + plain if even_when_full else plain
         self._sources = [(text, sha1(text.encode()).hexdigest()) for text in (plain, modern)]
 
@@ -64,4 +64,5 @@ RELEASE = Script("release", even_when_full=True)
 CLEAR = Script("clear", even_when_full=True)
 LEASE = Script("lease", even_when_full=True)
 LAND = Script("land", even_when_full=False)
+RIGHT = Script("right", even_when_full=False)
 PRUNE = Script("prune", even_when_full=True)

@@ -42,7 +42,7 @@ from .leases import RedisLeases
 from .line import Question
 from .lines import Lines
 from .reading import Bucket, Moment, Position, Reading
-from .scripts import PRUNE
+from .scripts import PRUNE, RIGHT
 
 # Keys of one SCAN, names of one HSCAN: some milliseconds of the server's time at most.
 SCANNED = 1000
@@ -450,6 +450,21 @@ class RedisStore:
     async def release(self, token: str, tags: Iterable[str], keys: Iterable[str]) -> None:
         names = [TAG + encoded(tag) for tag in tags] + [KEY + encoded(key) for key in keys]
         await self._talk.write(self._talk.releasing(token, names))
+
+    async def take_lease(self, name: str, token: str, seconds: float) -> float | None:
+        left = await self._right("take", name, token, seconds)
+        return None if left < 0 else left / 1000
+
+    async def renew_lease(self, name: str, token: str, seconds: float) -> bool:
+        return await self._right("renew", name, token, seconds) == 1
+
+    async def release_lease(self, name: str, token: str) -> bool:
+        return await self._right("release", name, token, 0.0) == 1
+
+    async def _right(self, verb: str, name: str, token: str, seconds: float) -> int:
+        arguments: list[bytes | str | int] = [token, max(1, round(seconds * 1000)), verb]
+        call = RIGHT.command([self._layout.right(name)], arguments)
+        return int((await self._talk.write([call])).replies[0])
 
     async def held(self, besides: Collection[str] = ()) -> Held:
         reading = await self._read_names((), ())

@@ -13,6 +13,7 @@ What the port says stands in ``freshly.core.ports``; what is meant by it, here.
 from .entries import Entries
 from .holds import Holding
 from .invalidations import Invalidations
+from .leases import Leasing
 from .many import Many
 from .names import Names
 from .puts import Puts
@@ -23,7 +24,9 @@ from .values import Values
 __all__ = ["SharedStoreContract", "StoreContract"]
 
 
-class StoreContract(Entries, Puts, Many, Invalidations, Holding, Races, Names, Values, Isolation):
+class StoreContract(
+    Entries, Puts, Many, Invalidations, Holding, Leasing, Races, Names, Values, Isolation
+):
     """Subclass it, say how to ``open_store``, and run it with any test runner.
 
     ``colour = "blocking"`` steps the same stories as the blocking face does. Override ``pass_time``

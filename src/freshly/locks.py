@@ -1,0 +1,204 @@
+"""The blocks of locks, for both colours."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from secrets import token_hex
+from threading import Thread, current_thread, get_ident
+from types import TracebackType
+
+from .core.duration import Duration, seconds
+from .core.locking import Locking
+from .core.tags import check_key
+from .core.turns import Turn
+from .errors import ConfigurationError, LockLost
+from .runtime.aio import to_the_end
+from .runtime.threads import finish
+
+
+class _Lock:
+    def __init__(
+        self,
+        locking: Callable[[], Locking],
+        key: str,
+        ttl: Duration,
+        timeout: Duration | None,
+        *,
+        renew: bool,
+    ) -> None:
+        check_key(key, "lock")
+        self.key = key
+        self._locking = locking
+        self._ttl = seconds(ttl, "ttl")
+        self._timeout = _patience(timeout)
+        self._renew = renew
+        self._token = ""
+        self._until: float | None = None
+        self._turn: Turn | None = None
+        # Those of the store in which the lease was taken: ``setup`` may come in between.
+        self._taken_from: Locking | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the lock is this holder's now, as far as it can tell without asking the store."""
+        until, locking = self._until, self._taken_from
+        return until is not None and locking is not None and locking.now() < until
+
+    def _begin(self, owner: object, *, is_task: bool) -> tuple[Locking, Turn]:
+        if self._turn is not None:
+            raise ConfigurationError(
+                f"this lock of {self.key!r} is in use: call cache.lock({self.key!r}) for each block"
+            )
+        self._token = token_hex(8)
+        self._turn = Turn(self.key, owner, get_ident(), is_task=is_task)
+        self._taken_from = self._locking()
+        return self._taken_from, self._turn
+
+    def _renewed(self, until: float) -> None:
+        self._until = until
+
+    def _end(self) -> tuple[Locking, Turn, bool]:
+        locking, turn, was_held = self._taken_from, self._turn, self.is_held
+        assert locking is not None
+        assert turn is not None
+        self._until = self._turn = None
+        return locking, turn, was_held
+
+    def _judge(self, error: BaseException | None, *, was_held: bool) -> None:
+        # An error of the block is worth more than this one.
+        if not was_held and error is None:
+            raise LockLost(self.key, self._ttl)
+
+
+class AsyncLock(_Lock):
+    """What ``async with cache.lock(key) as lock`` gives: ``lock.key`` and ``lock.is_held``."""
+
+    _keeper: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> AsyncLock:
+        locking, turn = self._begin(asyncio.current_task(), is_task=True)
+        try:
+            self._until = await locking.acquire(turn, self._token, self._ttl, self._timeout)
+        except BaseException:
+            self._turn = None
+            raise
+        if self._renew:
+            work = locking.keep(turn, turn.calls, self._token, self._ttl, self._renewed)
+            self._keeper = asyncio.create_task(work, name=f"freshly keeps the lock {self.key}")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        locking, turn, was_held = self._end()
+        locking.end_keeping(turn)
+        if self._keeper is not None:
+            keeper, self._keeper = self._keeper, None
+            await to_the_end(_ended(keeper))
+        was_there = await to_the_end(locking.release(turn, self._token))
+        self._judge(error, was_held=was_held and was_there)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    await asyncio.wait([task])
+
+
+class BlockingLock(_Lock):
+    """What ``with cache.blocking.lock(key) as lock`` gives: ``lock.key`` and ``lock.is_held``."""
+
+    _keeper: Thread | None = None
+
+    def __enter__(self) -> BlockingLock:
+        locking, turn = self._begin(current_thread(), is_task=False)
+        try:
+            self._until = finish(locking.acquire(turn, self._token, self._ttl, self._timeout))
+        except BaseException:
+            self._turn = None
+            raise
+        if self._renew:
+            work = locking.keep(turn, turn.calls, self._token, self._ttl, self._renewed)
+            name = f"freshly keeps the lock {self.key}"
+            self._keeper = Thread(target=finish, args=(work,), name=name, daemon=True)
+            self._keeper.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        locking, turn, was_held = self._end()
+        locking.end_keeping(turn)
+        if self._keeper is not None:
+            keeper, self._keeper = self._keeper, None
+            keeper.join()
+        was_there = finish(locking.release(turn, self._token))
+        self._judge(error, was_held=was_held and was_there)
+
+
+class _Once:
+    def __init__(self, locking: Callable[[], Locking], key: str, ttl: Duration) -> None:
+        check_key(key, "once")
+        self._locking = locking
+        self._key = key
+        self._ttl = seconds(ttl, "ttl")
+        self._token = token_hex(8)
+        self._taken_from: Locking | None = None
+        self._was_entered = False
+
+    def _begin(self) -> Locking:
+        if self._was_entered:
+            raise ConfigurationError("once() was entered a second time: call it for each block")
+        self._was_entered = True
+        self._taken_from = self._locking()
+        return self._taken_from
+
+
+class AsyncOnce(_Once):
+    """``async with cache.once(key, ttl) as is_first:``"""
+
+    _is_first = False
+
+    async def __aenter__(self) -> bool:
+        self._is_first = await self._begin().take_once(self._key, self._token, self._ttl)
+        return self._is_first
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._is_first and kind is not None and self._taken_from is not None:
+            await to_the_end(self._taken_from.undo_once(self._key, self._token))
+
+
+class BlockingOnce(_Once):
+    """``with cache.blocking.once(key, ttl) as is_first:``"""
+
+    _is_first = False
+
+    def __enter__(self) -> bool:
+        self._is_first = finish(self._begin().take_once(self._key, self._token, self._ttl))
+        return self._is_first
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._is_first and kind is not None and self._taken_from is not None:
+            finish(self._taken_from.undo_once(self._key, self._token))
+
+
+def _patience(timeout: Duration | None) -> float | None:
+    if timeout is None:
+        return None
+    is_zero = isinstance(timeout, int | float) and not isinstance(timeout, bool) and timeout == 0
+    return 0.0 if is_zero else seconds(timeout, "timeout")
