@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..core.raised import Raised
 from ..core.typename import type_name
 from ..errors import EncodeError
 from .codec import Undecodable, codec_for
@@ -15,13 +16,13 @@ __all__ = ["FailureCodec"]
 class FailureCodec:
     """Exceptions of ``classes``, and of no subclass of theirs.
 
-    A class is called with the arguments of the exception, as ``pickle`` would; what was set on the
-    exception is set again. Its traceback, cause and context stay where it was raised.
+    An exception is made as ``Raised`` makes it anew in memory: of its arguments, and of what was set
+    on it. Its traceback, cause and context stay where it was raised.
     """
 
     schema = b"\x00raised1"
 
-    def __init__(self, classes: Iterable[type[BaseException]]) -> None:
+    def __init__(self, classes: Iterable[type[Exception]]) -> None:
         self._by_name = {type_name(cls): cls for cls in classes}
         self._plain = codec_for(Any)
 
@@ -58,11 +59,10 @@ class FailureCodec:
         """
         name, args, attributes = self._parts(payload)
         try:
-            made = self._by_name[name](*args)
-            vars(made).update(attributes)
+            cls = self._by_name[name]
+            return Raised(cls, cls, tuple(args), attributes).anew()
         except Exception as error:  # a class may refuse its own arguments
             raise Undecodable(repr(error)) from None
-        return made
 
     def _parts(self, payload: bytes) -> tuple[Any, list[Any], dict[str, Any]]:
         match self._plain.decode(payload):
