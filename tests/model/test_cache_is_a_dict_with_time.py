@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -47,18 +47,18 @@ marks = st.sampled_from(["all", "n:0", "n:1", 0, 1])
 patterns = st.sampled_from(["*", "[!s]*", "*:0", "?l*:1", "*.async:*", "nothing"])
 
 
-class AtOnce(Executor):
+class AtOnce:
     """Stands in for the threads of refreshes: what is submitted has run when ``submit`` returns."""
 
     def __init__(self, *_: object) -> None: ...
 
-    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
+    def submit(self, future: Future[None], job: Callable[[], object]) -> bool:
         try:
-            future.set_result(function(*args, **kwargs))
+            job()
+            future.set_result(None)
         except Exception as error:
             future.set_exception(error)
-        return future
+        return True
 
 
 class SourceDown(Exception):
@@ -81,6 +81,10 @@ class Source:
             raise SourceDown
         return self.next()
 
+    def read_many(self, numbers: list[int]) -> dict[int, int]:
+        self.loads += 1
+        return {number: self.next() for number in numbers}
+
 
 @dataclass
 class Kept:
@@ -102,7 +106,7 @@ class CacheMachine(RuleBasedStateMachine):
         self.clock = ManualClock()
         self.cache = Cache(clock=self.clock, dice=lambda: 0.0)
         self.source = Source()
-        self.threads = patch("freshly.runtime.threads.ThreadPoolExecutor", AtOnce)
+        self.threads = patch("freshly.runtime.threads.Pool", AtOnce)
         self.threads.start()
         self.names = NAMES[:2]
         # The model.
@@ -119,6 +123,7 @@ class CacheMachine(RuleBasedStateMachine):
     def begin(self, names: list[str], seconds: int) -> None:
         self.names = names
         self.functions = {name: self._function(name) for name in names}
+        self.of_many = {name: self._function_of_many(name) for name in names}
         self.clock.advance(seconds + 1)
 
     def _function(self, name: str) -> Callable[[int], Any]:
@@ -142,6 +147,29 @@ class CacheMachine(RuleBasedStateMachine):
             return self.source.read()
 
         return load
+
+    def _function_of_many(self, name: str) -> Callable[[list[int]], Any]:
+        """Return a function whose entries are those of the function of one."""
+        span, colour = name.split(".")
+        decorator: Any = self.cache.many(
+            key=f"{name}:{{number}}",
+            tags=["all", "n:{number}", f"f:{name}"],
+            retry_after=PAUSE,
+            **SPANS[span],
+        )
+        if colour == "blocking":
+
+            @decorator
+            def load_many_blocking(numbers: list[int]) -> dict[int, int]:
+                return self.source.read_many(numbers)
+
+            return load_many_blocking
+
+        @decorator
+        async def load_many(numbers: list[int]) -> dict[int, int]:
+            return self.source.read_many(numbers)
+
+        return load_many
 
     def teardown(self) -> None:
         self.runner.run(self.cache.close())
@@ -180,6 +208,47 @@ class CacheMachine(RuleBasedStateMachine):
             await Stepper().settle(20)
         return found
 
+    @rule(one=which, wanted=st.sampled_from([[0, 1], [1, 0], [1], [0, 1, 0]]))
+    def call_many(self, one: int, wanted: list[int]) -> None:
+        name = self.names[one]
+        self.source.is_down = False
+        expected = self._expected_of_many(name, list(dict.fromkeys(wanted)))
+
+        found = self.runner.run(self._called_many(name, wanted))
+
+        assert found == expected
+        assert [*found] == [*expected]
+        assert self.source.loads == self.loads
+        for number, value in found.items():
+            assert value >= self.at_least.get(f"{name}:{number}", 0)
+
+    async def _called_many(self, name: str, wanted: list[int]) -> dict[int, int]:
+        called = self.of_many[name](wanted)
+        found: dict[int, int] = called if name.endswith("blocking") else await called
+        await Stepper().settle(20)
+        return found
+
+    def _expected_of_many(self, name: str, wanted: list[int]) -> dict[int, int]:
+        """One load behind for what is served and has to be refreshed, then one for what is missing."""
+        now = self.clock.now()
+        expected = dict.fromkeys(wanted, 0)
+        behind, missing = [], []
+        for number in wanted:
+            entry = self.kept.get(f"{name}:{number}")
+            if entry is None or now >= entry.dead_at or not self._tags(name, number) <= entry.tags:
+                missing.append(number)
+                continue
+            is_paused = now < self.pauses.get(f"{name}:{number}", now)
+            if not (now < entry.early_at or is_paused):
+                (behind if now < entry.expires_at else missing).append(number)
+            expected[number] = entry.value
+        for share in (behind, missing):
+            self.loads += bool(share)
+            for number in share:
+                loaded = self._keep(name, number)
+                expected[number] = loaded if share is missing else expected[number]
+        return expected
+
     def _expected(self, name: str, number: int, down: bool) -> object:
         key, now = f"{name}:{number}", self.clock.now()
         entry = self.kept.get(key)
@@ -197,8 +266,9 @@ class CacheMachine(RuleBasedStateMachine):
 
     def _load(self, name: str, number: int, *, down: bool) -> int | None:
         self.loads += 1
-        if down:
-            return None
+        return None if down else self._keep(name, number)
+
+    def _keep(self, name: str, number: int) -> int:
         options, now = SPANS[name.split(".")[0]], self.clock.now()
         self.last += 1
         soft = options.get("soft_ttl", options["ttl"])
@@ -225,6 +295,14 @@ class CacheMachine(RuleBasedStateMachine):
 
         assert self._command("get", key, blocking=blocking) == expected
         assert self._command("exists", key, blocking=blocking) == (expected is not None)
+
+    @rule(some=st.lists(places, min_size=1, max_size=3), blocking=st.booleans())
+    def get_many(self, some: list[tuple[int, int]], blocking: bool) -> None:
+        keys = [self._key(place) for place in some]
+        entries = {key: self.kept[key] for key in keys if key in self.kept}
+        expected = {key: entry.value for key, entry in entries.items() if self._is_found(entry)}
+
+        assert self._command("get_many", keys, blocking=blocking) == expected
 
     def _is_found(self, entry: Kept) -> bool:
         return self.clock.now() < entry.expires_at
@@ -257,6 +335,37 @@ class CacheMachine(RuleBasedStateMachine):
         stale_at = ends if soft_ttl is None else now + soft_ttl
         self.kept[key] = Kept(value, frozenset(tags), now, stale_at, stale_at, ends, ends)
         self.at_least[key] = value
+
+    @rule(
+        some=st.lists(places, min_size=1, max_size=3, unique=True),
+        ttl=st.none() | st.integers(2, 8),
+        marks=st.lists(marks, max_size=2, unique=True),
+        blocking=st.booleans(),
+    )
+    def set_many(
+        self,
+        some: list[tuple[int, int]],
+        ttl: int | None,
+        marks: list[int | str],
+        blocking: bool,
+    ) -> None:
+        tags, now = [self._tag(mark) for mark in marks], self.clock.now()
+        values = {self._key(place): self.source.next() for place in some}
+
+        stored = self._command("set_many", values, ttl, blocking=blocking, tags=tags)
+
+        assert stored == len(values)
+        ends = now + (FOR_EVER if ttl is None else ttl)
+        for key, value in values.items():
+            self.last = self.at_least[key] = value
+            self.kept[key] = Kept(value, frozenset(tags), now, ends, ends, ends, ends)
+            self.pauses.pop(key, None)
+
+    @rule(some=st.lists(places, min_size=1, max_size=3, unique=True), blocking=st.booleans())
+    def delete_many(self, some: list[tuple[int, int]], blocking: bool) -> None:
+        keys = [self._key(place) for place in some]
+
+        assert self._command("delete_many", keys, blocking=blocking) == self._drop(keys)
 
     @rule(
         some=st.lists(places, min_size=1, max_size=3, unique=True).map(tuple),
