@@ -107,6 +107,9 @@ class Cache(BulkCommands):
         - ``early_ttl``: after it one caller's read starts a refresh though the value is fresh;
           sooner for loads so slow that they would not end in time.
         - ``grace``: how long after ``ttl`` the value may stand in for a loader that raises.
+        - ``sliding``: ``True`` counts ``ttl`` from the last read: what nobody asks for goes soon, what
+          is asked for stays, ``max_age`` from its birth at the longest. ``soft_ttl`` and ``early_ttl``
+          count from the birth, as always. A store outside of the process does not renew.
         - ``jitter``: from 0 to 1, the greatest part of the life that chance takes off.
 
         How it is loaded, and what is kept:

@@ -63,6 +63,7 @@ class Cached:
             copies=recipe.copy is not None,
             annotations=getattr(function, "__annotations__", {}),
             flat=_flat(function, keys, tags),
+            slides=recipe.slides,
         )
         self._receiver = self._plan.receiver
         ours = {"exact": EXACT, "copy": recipe.copy, **BUILTINS, **PROMISES}

@@ -29,18 +29,53 @@ def fixed_lifetime(
     early_ttl: TTLValue = None,
     grace: Duration | None = None,
     jitter: float = 0.0,
+    *,
+    end: str = "ttl",
 ) -> Lifetime:
-    """Return the lifetime of options that need no call, or say which does not fit which."""
-    spans = {"ttl": ttl, "soft_ttl": soft_ttl, "early_ttl": early_ttl, "grace": grace}
+    """Return the lifetime of options that need no call, or say which does not fit which.
+
+    ``end`` is the name of the option that ``ttl`` was given as.
+    """
+    spans = {end: ttl, "soft_ttl": soft_ttl, "early_ttl": early_ttl, "grace": grace}
     life = Lifetime(
-        ttl=end_of(ttl, "ttl"),
+        ttl=end_of(ttl, end),
         soft_ttl=end_of(soft_ttl, "soft_ttl"),
         early_ttl=end_of(early_ttl, "early_ttl"),
         grace=grace_of(grace),
         jitter=_jitter(jitter),
     )
-    _check_order(life, spans)
+    _check_order(life, spans, end)
     return life
+
+
+def _sliding(ttl: TTLValue, fixed: Mapping[str, TTLValue], options: Mapping[str, Any]) -> Lifetime:
+    """Return the lifetime of a value that reads renew: ``ttl`` counts from the last one."""
+    max_age = options.get("max_age")
+    if max_age is None:
+        raise ConfigurationError(
+            "sliding=True needs max_age=: a value that is read often enough would never be loaded "
+            "again; say how old it may get, max_age='1d'"
+        )
+    if isinstance(ttl, Until) or ttl is None:
+        raise ConfigurationError(
+            f"sliding=True counts ttl from the last read, and ttl={ttl!r} is no such span: give one, "
+            f"ttl='10m', and the end of it all as max_age="
+        )
+    life = fixed_lifetime(
+        max_age,
+        fixed.get("soft_ttl"),
+        fixed.get("early_ttl"),
+        grace=options.get("grace"),
+        jitter=options.get("jitter", 0.0),
+        end="max_age",
+    )
+    idle = seconds(ttl, "ttl")
+    if _is_longer(idle, life.ttl):
+        raise ConfigurationError(
+            f"ttl={ttl!r} is longer than max_age={max_age!r}: no read could renew it; make max_age the "
+            f"longer one, or leave sliding out"
+        )
+    return replace(life, idle=idle)
 
 
 def span(value: Duration | None, option: str) -> float | None:
@@ -58,15 +93,15 @@ def grace_of(value: Duration | None) -> float:
     return 0.0 if value is None or is_zero else seconds(value, "grace")
 
 
-def _check_order(life: Lifetime, said: Mapping[str, object]) -> None:
+def _check_order(life: Lifetime, said: Mapping[str, object], end: str) -> None:
     soft = life.soft_ttl if life.soft_ttl is not None else life.ttl
     if _is_longer(life.soft_ttl, life.ttl):
         raise ConfigurationError(
-            f"soft_ttl={said['soft_ttl']!r} is longer than ttl={said['ttl']!r}: a value cannot "
+            f"soft_ttl={said['soft_ttl']!r} is longer than {end}={said[end]!r}: a value cannot "
             f"turn stale after it has expired; make soft_ttl the shorter one"
         )
     if _is_longer(life.early_ttl, soft):
-        name = "ttl" if life.soft_ttl is None else "soft_ttl"
+        name = end if life.soft_ttl is None else "soft_ttl"
         raise ConfigurationError(
             f"early_ttl={said['early_ttl']!r} is longer than {name}={said[name]!r}: a refresh "
             f"cannot come early after that; make early_ttl the shorter one"
@@ -95,11 +130,7 @@ def lifetimes(
     callables = {key: ByName(span, key, names) for key, span in spans.items() if callable(span)}
     # What is not computed is checked now, at decoration.
     fixed = {key: span for key, span in spans.items() if not callable(span)}
-    life = fixed_lifetime(
-        **fixed | {"ttl": fixed.get("ttl")},
-        grace=options.get("grace"),
-        jitter=options.get("jitter", 0.0),
-    )
+    life = _life(fixed, options)
     if not callables:
         return lambda arguments, result: life
 
@@ -109,10 +140,38 @@ def lifetimes(
             value = function(arguments, result)
             if key == "ttl" and is_over(value):
                 return None
-            found[key] = end_of(value, f"the result of {key}")
+            if key == "ttl" and life.idle is not None:
+                found["idle"] = seconds(value, "the result of ttl")
+            else:
+                found[key] = end_of(value, f"the result of {key}")
         return replace(life, **found)
 
     return computed
+
+
+def _life(fixed: dict[str, TTLValue], options: Mapping[str, Any]) -> Lifetime:
+    """Return the lifetime of what is not computed; ``ttl`` is missing in ``fixed`` if it is."""
+    sliding, max_age = options.get("sliding", False), options.get("max_age")
+    if not isinstance(sliding, bool):
+        raise ConfigurationError(
+            f"sliding={sliding!r} is neither True nor False: reads renew the value or they do not; "
+            f"the span that counts from the last read is ttl="
+        )
+    if sliding:
+        # A computed idle time is checked when it is computed; until then it is the longest.
+        return _sliding(fixed.get("ttl", max_age), fixed, options)
+    if max_age is not None:
+        raise ConfigurationError(
+            f"max_age={max_age!r} is how old a value may get that reads renew: with sliding=True; "
+            f"without it ttl= is the whole life"
+        )
+    return fixed_lifetime(
+        fixed.get("ttl"),
+        fixed.get("soft_ttl"),
+        fixed.get("early_ttl"),
+        grace=options.get("grace"),
+        jitter=options.get("jitter", 0.0),
+    )
 
 
 def is_over(value: object) -> bool:

@@ -32,6 +32,8 @@ class Policy(TypedDict, total=False):
 
     grace: Duration | None
     jitter: float
+    sliding: bool
+    max_age: Duration | None
     soft_timeout: Duration | None
     hard_timeout: Duration | None
     retry_after: Duration | None
@@ -152,6 +154,7 @@ def recipe(
         shape=shape,
         timeouts=_timeouts(options),
         answers=answers,
+        slides=bool(options.get("sliding")),
     )
 
 

@@ -63,7 +63,7 @@ class Plan:
     ``row`` are the parameters whose raw values find the entry, or ``None`` if no values can.
     ``receiver`` is the one among them that stands for an object; its rows are a table of their own.
     ``flat`` are those that stand for objects which are their fields. What ``annotations`` promise is
-    asked for first.
+    asked for first. ``slides`` says that a hit has to write down when it was.
     """
 
     def __init__(
@@ -75,6 +75,7 @@ class Plan:
         copies: bool,
         annotations: Mapping[str, Any],
         flat: Mapping[str, Flat],
+        slides: bool,
     ) -> None:
         self.is_async = is_async
         self.annotations = annotations
@@ -82,6 +83,7 @@ class Plan:
         self.row = None if row is None else tuple(name for name in row if name != receiver)
         self.receiver = receiver if row is not None and receiver in row else None
         self.copies = copies
+        self.slides = slides
 
     def row_of(self, arguments: Mapping[str, Any]) -> Any:
         """Return the row of a call, or ``NO_ROW`` if its arguments are not exact."""
@@ -191,6 +193,7 @@ def _hit(plan: Plan) -> list[str]:
         "                if §flights.loads:",
         "                    §note(§owner, §entry, §at)",
         "                §entry.uses += 1",
+        *(["                §entry.read_at = §at"] if plan.slides else []),
         f"                return {value}",
     ]
 

@@ -188,6 +188,7 @@ FACES: dict[str, Callable[[Cache, Load], Read]] = {
     "many": overlapping,
     "many results": overlapping_results,
     "iterator": generated,
+    "sliding": decorated("2s", sliding=True, max_age="10s", soft_ttl="5s", grace="5s"),
 }
 
 # How a writer invalidates. Each call has to keep the promise when it returns. An outer entry is
@@ -364,10 +365,12 @@ MUTANTS: list[tuple[Callable[[pytest.MonkeyPatch], None], str]] = [
     (stamps_after_the_load, "result"),
     (stamps_after_the_load, "nested"),
     (stamps_after_the_load, "exceptions"),
+    (stamps_after_the_load, "sliding"),
     (lands_unasked, "cache"),
     (lands_unasked, "soft"),
     (lands_unasked, "hard_timeout"),
     (lands_unasked, "exceptions"),
+    (lands_unasked, "sliding"),
     (joins_unasked, "cache"),
     (joins_unasked, "get_or_set"),
     (joins_unasked, "timeouts"),

@@ -91,6 +91,11 @@ def report(x: int) -> int:
     return x
 
 
+@cache("10m", sliding=True, max_age="8h", soft_ttl="1h")
+def sliding(x: int) -> int:
+    return x
+
+
 @cache("1h", cache_exceptions=(KeyError, ValueError))
 def listed(x: int) -> int:
     return x

@@ -26,7 +26,7 @@ from .lifetime import Lifetime
 from .load import hand_on, note_hit, running_load
 from .patience import ENDLESS, Patience
 from .pauses import Pauses
-from .pilot import Pilot
+from .pilot import Pilot, bind
 from .ports import Look, Reading, Runtime, Store
 from .recipe import Call, Recipe
 from .shape import ANY, UNREAD, Shape
@@ -190,13 +190,14 @@ class Engine:
         self._note(call.recipe, entry, now)
         if entry.raised is not None:
             raise entry.raised.anew()
-        if call.rows is not None and now < entry.early_at:
-            self._store.bind(entry, call.rows, call.row)
+        if now < entry.early_at:
+            bind(self._store, call, entry)
         copy = call.recipe.copy
         return entry.value if copy is None else copy(entry.value)
 
     def _note(self, recipe: Recipe, entry: Entry[Any], now: float) -> None:
         entry.uses += 1
+        entry.renew(now)
         if not self._store.keeps_entries:
             recipe.counts.retired_hits += 1
         if now >= entry.stale_at:

@@ -39,8 +39,9 @@ class Entry(Generic[T]):
     ``value`` is ``None``, and a read raises it anew.
     """
 
-    # Those that have one are of a class of their own: see special.py.
+    # Those that have one of these are of a class of their own: see special.py.
     raised: Raised | None = None
+    slides = False
 
     __slots__ = (
         "_life",
@@ -121,6 +122,9 @@ class Entry(Generic[T]):
         self._life = (self.born, at, at, self.expires_at, self.dead_at, self.load_seconds)
         # After the tuple: until there is one, this is the end of the entry.
         self.next_at = NEVER
+
+    def renew(self, now: float) -> None:
+        """Note that the entry is served at ``now``."""
 
     def divert(self) -> None:
         """Have every read think, until ``rejoin``. The instants stay."""

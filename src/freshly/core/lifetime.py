@@ -26,6 +26,7 @@ class Lifetime:
     ``None`` for ``soft_ttl`` or ``early_ttl`` means the next one; ``ttl=None`` means as long as
     the store keeps anything. Each of the three may be a time of day. ``grace`` is added to ``ttl``.
     ``jitter`` is the greatest part of the whole life, from 0 to 1, by which chance may shorten it.
+    With ``idle`` a value lives that long from its last read, and ``ttl`` at the longest.
     """
 
     ttl: Span
@@ -33,6 +34,7 @@ class Lifetime:
     early_ttl: Span = None
     grace: float = 0.0
     jitter: float = 0.0
+    idle: float | None = None
     # The ttl, where nothing else moves the end: most lifetimes are such, and are soon counted.
     _alone: float | None = field(init=False, repr=False, compare=False, default=None)
 
@@ -40,6 +42,10 @@ class Lifetime:
         others = self.soft_ttl, self.early_ttl, self.grace or None, self.jitter or None
         if others == (None,) * 4 and isinstance(self.ttl, int | float):
             object.__setattr__(self, "_alone", self.ttl)
+
+    def idle_seconds(self, dice: float) -> float | None:
+        """Return how long a value lives from its last read, or ``None`` if reads are nothing to it."""
+        return None if self.idle is None else self.idle * (1.0 - self.jitter * dice)
 
     def instants(
         self,

@@ -167,8 +167,8 @@ class Pilot:
     def _landed(self, call: Call, entry: Entry[Any], *, stored: bool) -> None:
         if not stored:
             call.recipe.counts.overtaken += 1
-        elif call.rows is not None and entry.raised is None:
-            self._store.bind(entry, call.rows, call.row)
+        elif entry.raised is None:
+            bind(self._store, call, entry)
 
     def entry(
         self,
@@ -183,10 +183,11 @@ class Pilot:
         raised: Raised | None = None,
     ) -> Entry[Any]:
         """Return a new entry: the lifetime becomes instants, chance included."""
+        dice = self._runtime.dice()
         instants = lifetime.instants(
             born,
             load_seconds=load_seconds,
-            dice=self._runtime.dice(),
+            dice=dice,
             longest=self._store.max_ttl,
             wall=lambda: self._runtime.wall() - load_seconds,
         )
@@ -197,8 +198,9 @@ class Pilot:
             "counts": recipe.counts,
             "load_seconds": load_seconds,
         }
-        if raised is not None:
-            return SpecialEntry(key, value, raised=raised, **common)
+        idle = lifetime.idle_seconds(dice)
+        if raised is not None or idle is not None:
+            return SpecialEntry(key, value, raised=raised, idle=idle, **common)
         return Entry(key, value, **common)
 
     def _pause(self, call: Call, look: Look, seconds: float) -> None:
@@ -213,6 +215,12 @@ class Pilot:
             self._emit(Loaded, call.key, name, seconds, stored, behind)
         else:
             self._emit(LoadFailed, call.key, name, seconds, flight.error, behind)
+
+
+def bind(store: Store, call: Call, entry: Entry[Any]) -> None:
+    """Let the hit path of the function find ``entry``, if it does there what the entry needs."""
+    if call.rows is not None and entry.slides == call.recipe.slides:
+        store.bind(entry, call.rows, call.row)
 
 
 def _lifetime(flight: Flight, call: Call) -> Lifetime | None:

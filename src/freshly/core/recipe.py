@@ -22,7 +22,7 @@ class Recipe:
 
     The callables get the arguments of the call by name and the value the loader returned.
     ``lifetime`` gives ``None`` for a value that is not kept. ``answers`` tells which exceptions are
-    kept as if they were values.
+    kept as if they were values. ``slides`` says that reads renew the value, as its lifetime has it.
     ``give`` is what a caller gets of a stored value, ``keep`` what is stored of a loaded one.
     ``retry_after`` is in seconds; ``shape`` is what a store outside of the process makes bytes by.
     """
@@ -36,6 +36,7 @@ class Recipe:
     shape: Shape = ANY
     timeouts: Timeouts | None = None
     answers: Answers | None = None
+    slides: bool = False
 
 
 @dataclass(slots=True, eq=False)

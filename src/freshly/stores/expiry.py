@@ -66,6 +66,9 @@ class Expiry:
                 if entry is not None and entry.dead_at <= now:
                     # By key: one that was replaced has several places.
                     dead[key] = entry
+                elif entry is not None and entry.slides:
+                    # It was read, and dies later than was thought when it came.
+                    self.add(entry)
         return places, list(dead.values())
 
     def is_crowded(self, size: int) -> bool:
