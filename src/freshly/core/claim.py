@@ -22,20 +22,21 @@ from .flight import Flight, Flights
 from .ports import Look, Runtime, Store
 from .recipe import Call
 
-# Seconds. The first look comes after what a quick load takes; then each wait is half as long again, so
-# that a load of a second costs each waiting process a dozen questions. Half of each wait is chance.
-FIRST_WAIT = 0.003
-LONGEST_WAIT = 0.5
-GROWTH = 1.5
+# Seconds. The first question comes after what a quick load takes; each wait is a fifth longer than the
+# last, so that a value lies there for a fifth of the time that its load took at most, and a load of a
+# second costs each waiting process two dozen questions. Up to half of each wait is left out by chance.
+FIRST_WAIT = 0.002
+LONGEST_WAIT = 0.2
+GROWTH = 1.2
 
 # Seconds after which a waiter loads for itself, though somebody keeps the lease. Who waits for longer
 # has lost more than a second load costs.
 LONGEST_IN_ALL = 30.0
 
-# Holders that a waiter waits for. The second is there in case that the first one died; if the first one
-# had a value that cannot be stored, so will the others, and to wait for each of them in turn would make
-# one queue of all processes.
-MOST_HOLDERS = 2
+# Holders that a waiter waits for. If the first one has stored nothing, its value was overtaken or
+# cannot be stored, and to wait for each of the others in turn would make one queue of all processes.
+# If it died, each process loads once.
+MOST_HOLDERS = 1
 
 
 class Claims:
