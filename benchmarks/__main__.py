@@ -40,10 +40,12 @@ def main() -> int:
     adapters, missing = ([], {}) if asked.check else registry.load(only)
     for peer, why in missing.items():
         print(f"# {peer} is left out: {why}", file=sys.stderr)
-    failed = False
-    for name in [FIRST] if asked.check else asked.scenarios or names:
-        failed |= _run(name, adapters, options, save=not asked.check)
-    return int(asked.check and failed)
+    if asked.check:
+        # A slow spell of the machine does not come twice; what has become slow does.
+        return int(all(_run(FIRST, [], options, save=False) for _ in range(2)))
+    for name in asked.scenarios or names:
+        _run(name, adapters, options, save=True)
+    return 0
 
 
 def _arguments(names: list[str]) -> argparse.Namespace:
