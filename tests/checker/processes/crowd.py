@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
@@ -22,6 +23,9 @@ NUDGES = 10
 BURST = 4
 # Of a hundred reads, those of what this process wrote last.
 HOT = 60
+# Reads that come between two writes of a process at least: a machine that is busy reads less, and
+# would only write otherwise.
+READS_A_WRITE = 6
 # Errors that a process shows; it counts them all.
 SHOWN = 3
 
@@ -61,6 +65,11 @@ class Crowd:
 
     def pause(self, chance: random.Random) -> float:
         return chance.expovariate(self.plan.writes_a_second)
+
+    def is_too_early(self) -> bool:
+        """Return whether the readers are behind, so that a write has to wait for them."""
+        writes = len(self.journal.invalidations)
+        return len(self.journal.reads) < writes * READS_A_WRITE and time.monotonic() < self.until
 
     def halves(self) -> tuple[float, float]:
         """How long a load takes before and after it has read the source."""

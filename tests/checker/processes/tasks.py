@@ -62,6 +62,8 @@ class Tasks(Crowd):
         chance = self.chance(f"writer {number}")
         while time.monotonic() < self.until:
             await asyncio.sleep(self.pause(chance))
+            while self.is_too_early():  # noqa: ASYNC110 - the readers have other things to do
+                await asyncio.sleep(self.plan.think_seconds)
             subject = self.subject(chance)
             try:
                 if chance.randrange(100) < NUDGES:

@@ -62,6 +62,8 @@ class Threads(Crowd):
         chance = self.chance(f"writer {number}")
         while time.monotonic() < self.until:
             time.sleep(self.pause(chance))
+            while self.is_too_early():
+                time.sleep(self.plan.think_seconds)
             subject = self.subject(chance)
             try:
                 if chance.randrange(100) < NUDGES:
