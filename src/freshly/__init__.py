@@ -12,6 +12,7 @@ from .core.entry import Entry
 from .core.leftout import NoKey
 from .core.token import Stamp, Token
 from .core.transaction import Transaction
+from .current import CurrentLoad
 from .errors import (
     ConfigurationError,
     DeadlockError,
@@ -22,6 +23,7 @@ from .errors import (
     LoadTimeout,
     LockLost,
     LockTimeout,
+    NotModified,
     StoreError,
 )
 from .handles import AsyncCached, BlockingCached
@@ -36,6 +38,7 @@ __all__ = [
     "BlockingCached",
     "Cache",
     "ConfigurationError",
+    "CurrentLoad",
     "DeadlockError",
     "EncodeError",
     "Entry",
@@ -47,6 +50,7 @@ __all__ = [
     "LockLost",
     "LockTimeout",
     "NoKey",
+    "NotModified",
     "Stamp",
     "Stats",
     "StoreError",

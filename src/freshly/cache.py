@@ -20,6 +20,7 @@ from .core.load import running_load
 from .core.ports import Clock, Observer
 from .core.tags import check_named
 from .core.until import Until
+from .current import CurrentLoad
 from .decorators import decorate, decorate_writer
 from .errors import ConfigurationError
 from .functions import can_be_decorated
@@ -324,6 +325,16 @@ class Cache(BulkCommands):
         the block takes. Raises ``StoreError`` if the store does not answer: then nobody knows.
         """
         return AsyncOnce(lambda: self._home.parts.awaited.locking, key, ttl)
+
+    @property
+    def current(self) -> CurrentLoad:
+        """The load of this cache that the code runs inside: the innermost of several.
+
+        In a loader ``cache.current`` has the older value and its etag, takes a ttl and tags for the
+        entry, and can refuse to have one. Where nothing is loaded it has nothing, and what is said to
+        it has no effect.
+        """
+        return CurrentLoad(running_load(self._home.parts.flights))
 
     # -- life --------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ __all__ = [
     "LoadTimeout",
     "LockLost",
     "LockTimeout",
+    "NotModified",
     "StoreError",
     "StoreUnreachableError",
 ]
@@ -95,6 +96,14 @@ class LockLost(FreshlyError):
 
     def __reduce__(self) -> tuple[type[LockLost], tuple[str, float]]:
         return type(self), (self.key, self.ttl)
+
+
+class NotModified(FreshlyError):
+    """For loaders to raise: the source said that the older value is still what it would give.
+
+    Its entry begins a new life with the same value: with the stamp of this load, and new instants.
+    An error in a load that has no older value, see ``Cache.current``.
+    """
 
 
 class StoreError(FreshlyError):

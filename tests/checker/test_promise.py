@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from freshly import Cache, LoadTimeout
+from freshly import Cache, LoadTimeout, NotModified
 from freshly.core.engine import Engine
 from freshly.core.entry import Entry
 from freshly.core.flight import Flights
@@ -173,6 +173,20 @@ def generated(cache: Cache, load: Load) -> Read:
     return read
 
 
+def confirmed(cache: Cache, load: Load) -> Read:
+    """Its source says that a value has not changed, also one that was invalidated."""
+
+    @cache.soft("10s", soft_ttl="2s", grace="10s", key="s:{subject}", tags=["s:{subject}"])
+    async def read(subject: int) -> int:
+        version = await load(subject)
+        if cache.current.etag == str(version):
+            raise NotModified
+        cache.current.etag = str(version)
+        return version
+
+    return read
+
+
 FACES: dict[str, Callable[[Cache, Load], Read]] = {
     "cache": decorated(),
     "soft": decorated(soft_ttl="2s"),
@@ -185,6 +199,7 @@ FACES: dict[str, Callable[[Cache, Load], Read]] = {
     "result": tagged_by_result,
     "nested": nested,
     "exceptions": answered_by_exception,
+    "confirmed": confirmed,
     "many": overlapping,
     "many results": overlapping_results,
     "iterator": generated,
@@ -365,11 +380,13 @@ MUTANTS: list[tuple[Callable[[pytest.MonkeyPatch], None], str]] = [
     (stamps_after_the_load, "result"),
     (stamps_after_the_load, "nested"),
     (stamps_after_the_load, "exceptions"),
+    (stamps_after_the_load, "confirmed"),
     (stamps_after_the_load, "sliding"),
     (lands_unasked, "cache"),
     (lands_unasked, "soft"),
     (lands_unasked, "hard_timeout"),
     (lands_unasked, "exceptions"),
+    (lands_unasked, "confirmed"),
     (lands_unasked, "sliding"),
     (joins_unasked, "cache"),
     (joins_unasked, "get_or_set"),

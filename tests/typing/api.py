@@ -16,7 +16,20 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, assert_type
 
-from freshly import Cache, Entry, LoadTimeout, NoKey, Stamp, Stats, Token, Transaction, cache, until
+from freshly import (
+    Cache,
+    CurrentLoad,
+    Entry,
+    LoadTimeout,
+    NoKey,
+    NotModified,
+    Stamp,
+    Stats,
+    Token,
+    Transaction,
+    cache,
+    until,
+)
 from freshly.observe import EVERYTHING, Loaded, LoadFailed, Log
 from freshly.testing import (
     ChaosLoader,
@@ -228,6 +241,23 @@ class Service:
 
     @cache.invalidates("user:{user_id}")
     async def rename(self, user_id: int) -> None: ...
+
+
+@cache("10m", grace="1d")
+async def conditional(x: int) -> User:
+    current = cache.current
+    assert_type(current, CurrentLoad)
+    assert_type(current.older, Entry[Any] | None)
+    assert_type(current.etag, str | None)
+    assert_type(current.tags, tuple[str, ...])
+    assert_type(current.key, str | None)
+    if current.etag == "1":
+        raise NotModified
+    current.etag, current.ttl, current.soft_ttl = "1", "5m", timedelta(minutes=1)
+    current.ttl = until("06:00", tz="UTC")
+    current.tag("a")
+    current.do_not_store()
+    return User()
 
 
 async def functions() -> None:

@@ -36,11 +36,13 @@ class Entry(Generic[T]):
     function finds the entry by its raw arguments, ``noted`` belongs to the eviction.
 
     ``raised`` is set if the loader did not return but raised what is cached as its answer; then
-    ``value`` is ``None``, and a read raises it anew.
+    ``value`` is ``None``, and a read raises it anew. ``etag`` is the validator that the source gave
+    with the value, if any.
     """
 
     # Those that have one of these are of a class of their own: see special.py.
     raised: Raised | None = None
+    etag: str | None = None
     slides = False
 
     __slots__ = (

@@ -244,7 +244,8 @@ class TransactionalEngine(BulkEngine):
     async def _load_alone(self, call: Call, look: Look) -> Any:
         call.recipe.counts.misses += 1
         flight = self._alone(call.key)
-        await self._pilot.fly(flight, call, look)
+        # Without older values: the transaction may have invalidated them.
+        await self._pilot.fly(flight, call, look._replace(entry=None, former=None))
         flight.raise_error()
         self._keep_from_outer_loads(flight.tags)
         return flight.value

@@ -16,6 +16,8 @@ from .holds import earliest
 if TYPE_CHECKING:
     from .entry import Entry
     from .flight import Flight
+    from .ports import Look
+    from .wishes import Wishes
 
 
 class Load:
@@ -31,9 +33,11 @@ class Load:
         "flight",
         "held_until",
         "is_over",
+        "look",
         "made_from_stale",
         "owner",
         "parent",
+        "wishes",
     )
 
     def __init__(self, owner: object, flight: Flight, parent: Load | None) -> None:
@@ -45,6 +49,18 @@ class Load:
         self.made_from_stale = False
         self.held_until: float | None = None
         self.is_over = False
+        # What was found before it began, and what the loader says of its entry: see cache.current.
+        self.look: Look | None = None
+        self.wishes: Wishes | None = None
+
+    @property
+    def confirmable(self) -> Entry[Any] | None:
+        """Return the older entry whose value its source may confirm; an invalidated one among them."""
+        look = self.look
+        if look is None:
+            return None
+        older = look.former if look.entry is None else look.entry
+        return None if older is None or older.raised is not None else older
 
     @property
     def tags(self) -> tuple[str, ...]:

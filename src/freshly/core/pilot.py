@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from ..errors import DeadlockError, StoreError
+from ..errors import ConfigurationError, DeadlockError, NotModified, StoreError
 from .claim import Claims
 from .entry import Entry
 from .events import Emit, Loaded, LoadFailed, StoreFailed
@@ -23,6 +23,7 @@ from .ports import Look, Reading, Runtime, Store
 from .raised import Raised
 from .recipe import Call, Recipe
 from .special import SpecialEntry
+from .wishes import Wishes
 
 
 class Pilot:
@@ -56,7 +57,8 @@ class Pilot:
             began = self._runtime.now()
             if is_ours:
                 counts.loads += 1
-                flight.value = await self._run_loader(flight, call)
+                load.look = look
+                flight.value = await self._run_loader(flight, call, load)
                 seconds = self._runtime.now() - began
                 stored = await self._land(flight, call, look, load, seconds)
                 self._pauses.end(call.key)
@@ -85,10 +87,12 @@ class Pilot:
         if is_ours:
             self._tell(flight, call, seconds, stored=stored)
 
-    async def _run_loader(self, flight: Flight, call: Call) -> Any:
+    async def _run_loader(self, flight: Flight, call: Call, load: Load) -> Any:
         flight.ticket = self._flights.ticket()
         try:
-            return await call.loader()
+            value = await call.loader()
+        except NotModified:
+            value = NotModified
         except DeadlockError:
             # A mistake in the code, which an older value must not hide.
             raise
@@ -97,6 +101,9 @@ class Pilot:
                 return None
             flight.loader_failed = True
             raise
+        if value is NotModified or isinstance(value, NotModified):
+            return _confirmed(call, load)
+        return value
 
     def _is_answer(self, flight: Flight, call: Call, error: Exception) -> bool:
         """Fail ``flight`` with ``error`` if that is what the source has to say of the value."""
@@ -123,7 +130,9 @@ class Pilot:
         )
         if flight.stamp is None or flight.held_until is not None:
             return None
-        lifetime = _lifetime(flight, call)
+        lifetime, wishes = _lifetime(flight, call), load.wishes
+        if lifetime is not None and wishes is not None:
+            lifetime = wishes.lifetime(lifetime)
         if lifetime is None:
             return None
         kept = recipe.copy(value) if is_value and recipe.copy is not None else value
@@ -137,6 +146,7 @@ class Pilot:
             look.now,
             seconds,
             flight.raised,
+            None if wishes is None else wishes.etag,
         )
         if flight.made_from_stale:
             entry.mark_stale()
@@ -181,6 +191,7 @@ class Pilot:
         born: float,
         load_seconds: float,
         raised: Raised | None = None,
+        etag: str | None = None,
     ) -> Entry[Any]:
         """Return a new entry: the lifetime becomes instants, chance included."""
         dice = self._runtime.dice()
@@ -199,8 +210,8 @@ class Pilot:
             "load_seconds": load_seconds,
         }
         idle = lifetime.idle_seconds(dice)
-        if raised is not None or idle is not None:
-            return SpecialEntry(key, value, raised=raised, idle=idle, **common)
+        if raised is not None or idle is not None or etag is not None:
+            return SpecialEntry(key, value, raised=raised, idle=idle, etag=etag, **common)
         return Entry(key, value, **common)
 
     def _pause(self, call: Call, look: Look, seconds: float) -> None:
@@ -221,6 +232,23 @@ def bind(store: Store, call: Call, entry: Entry[Any]) -> None:
     """Let the hit path of the function find ``entry``, if it does there what the entry needs."""
     if call.rows is not None and entry.slides == call.recipe.slides:
         store.bind(entry, call.rows, call.row)
+
+
+def _confirmed(call: Call, load: Load) -> Any:
+    """Return the older value, of which the source said in this load that it has not changed.
+
+    It is made of what it was made of: its entry takes the tags and the etag of the older one.
+    """
+    older = load.confirmable
+    if older is None:
+        raise ConfigurationError(
+            f"the loader of {call.key!r} said NotModified, and there is no older value: make the "
+            f"request a conditional one only if cache.current.etag is not None"
+        )
+    load.add(older.tags)
+    wishes = load.wishes = load.wishes or Wishes()
+    wishes.etag = wishes.etag or older.etag
+    return older.value
 
 
 def _lifetime(flight: Flight, call: Call) -> Lifetime | None:

@@ -28,7 +28,8 @@ class Look(NamedTuple):
     look leads to, and is ``None`` if the store did not answer. ``now`` is the time on the clock
     that the entry's instants are on. ``overtakes`` tells from what this look saw whether one of
     the tags it asked for, or its key, was invalidated after a stamp. ``held`` tells what was held
-    when ``stamp`` was read, or later: a load that this look leads to obeys it.
+    when ``stamp`` was read, or later: a load that this look leads to obeys it. ``former`` is an entry
+    that is not valid any more and has an etag: its value is nobody's, unless the source confirms it.
     """
 
     entry: Entry[Any] | None
@@ -36,6 +37,7 @@ class Look(NamedTuple):
     now: float
     overtakes: Callable[[Reading, Iterable[str], str | None], bool]
     held: Held = FREE
+    former: Entry[Any] | None = None
 
 
 class Gate(Protocol):

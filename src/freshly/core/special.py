@@ -23,7 +23,7 @@ class SpecialEntry(Entry[T]):
     early stay where they are; grace follows the end.
     """
 
-    __slots__ = ("idle", "raised", "read_at")
+    __slots__ = ("etag", "idle", "raised", "read_at")
 
     def __init__(
         self,
@@ -32,10 +32,12 @@ class SpecialEntry(Entry[T]):
         *,
         raised: Raised | None = None,
         idle: float | None = None,
+        etag: str | None = None,
         **common: Any,
     ) -> None:
         super().__init__(key, value, **common)
         self.raised = raised
+        self.etag = etag
         self.idle: float | None = None
         # Whoever loads a value is the first to read it.
         self.read_at = self.born + self.load_seconds

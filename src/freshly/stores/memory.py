@@ -122,14 +122,16 @@ class MemoryStore:
         # The stamp before the entry and the holds: what is invalidated between makes a load invalid.
         stamp = logical.reading
         entry = self._entries.get(key)
+        former: Entry[Any] | None = None
         now = self.clock.now()
         if entry is not None:
             if not logical.settle(entry) or now >= entry.dead_at:
                 self._drop(entry)
+                former = None if entry.etag is None else entry
                 entry = None
             elif tags != entry.tags and not set(tags).issubset(entry.tags):
                 entry = None
-        return Look(entry, stamp, now, logical.overtaken, self._holds.at(now))
+        return Look(entry, stamp, now, logical.overtaken, self._holds.at(now), former)
 
     async def look_many(
         self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape = ANY

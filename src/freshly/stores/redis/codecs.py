@@ -64,7 +64,9 @@ class Codecs:
         born, early, stale, expires, dead = _milliseconds(entry)
         load_ms, marks = round(entry.load_seconds * 1000), tuple(self._marks(entry, key_at))
         kind = VALUE if entry.raised is None else EXCEPTION
-        return Frame(schema, born, early, stale, expires, dead, load_ms, marks, None, payload, kind)
+        return Frame(
+            schema, born, early, stale, expires, dead, load_ms, marks, entry.etag, payload, kind
+        )
 
     def unpack(self, data: bytes | None, key: str) -> Frame | None:
         return None if data is None else self._wire.unpack(data, self._layout.value(key))
@@ -168,11 +170,13 @@ def entry_of(key: str, value: Any, frame: Frame, moment: Moment) -> Entry[Any]:
         "counts": _COUNTS,
         "load_seconds": frame.load_ms / 1000,
     }
-    entry: Entry[Any] = (
-        Entry(key, value, **common)
-        if frame.kind == VALUE
-        else SpecialEntry(key, None, raised=value, **common)
-    )
+    entry: Entry[Any]
+    if frame.kind == EXCEPTION:
+        entry = SpecialEntry(key, None, raised=value, **common)
+    elif frame.etag is not None:
+        entry = SpecialEntry(key, value, etag=frame.etag, **common)
+    else:
+        entry = Entry(key, value, **common)
     entry.seen = moment
     return entry
 

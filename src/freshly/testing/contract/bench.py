@@ -82,6 +82,7 @@ class Bench:
         ttl: float = HOUR,
         grace: float = 0.0,
         raised: Raised | None = None,
+        etag: str | None = None,
     ) -> Entry[Any]:
         """Return the entry of a load that began with ``look``. Spans are seconds from then."""
         assert look.stamp is not None, f"a look at {key!r} brought no stamp: the store did not answer"
@@ -91,6 +92,7 @@ class Bench:
             key,
             value,
             raised=raised,
+            etag=etag,
             instants=(look.now, stale_at, stale_at, expires_at, expires_at + grace),
             tags=tuple(tags),
             stamp=look.stamp,

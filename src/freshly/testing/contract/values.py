@@ -76,6 +76,16 @@ class Values(Bench):
         assert found.value is None
 
     @story
+    async def test_an_etag_comes_back_with_its_value(self, store: Store) -> None:
+        entry = self.entry(await store.look("key"), "key", "it", etag='W/"é 7"')
+        assert await store.land(entry, never)
+
+        found = (await store.look("key")).entry
+
+        assert found is not None
+        assert (found.value, found.etag) == ("it", 'W/"é 7"')
+
+    @story
     async def test_an_exception_that_is_an_answer_comes_back_as_one(self, store: Store) -> None:
         shape = Shape("a function that raises", function=_raising)
         shape.raises = (LookupError,)
