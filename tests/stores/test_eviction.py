@@ -14,7 +14,7 @@ import pytest
 from freshly import Cache
 from freshly.core.counts import Counts
 from freshly.core.entry import Entry
-from freshly.stores.eviction import CHANCES_A_WRITE, Eviction, Ghosts
+from freshly.stores.eviction import CHANCES_A_WRITE, SPARE_PLACES, SWEPT_A_STEP, Eviction, Ghosts
 
 
 def cache_of(size: int) -> Cache:
@@ -193,9 +193,33 @@ class TestPlaces:
 
         assert queue.places < 2000
 
+    def test_when_all_leave_no_step_goes_by_more_than_a_few_places(
+        self,
+    ) -> None:
+        """A million entries that expire together would else stop everyone for seconds."""
+        queue = Queue(10_000)
+        for number in range(10_000):
+            queue.read(f"{number}")
+        looks: list[str] = []
+        find = queue.entries.get
+        queue.eviction._find = lambda key: looks.append(key) or find(key)  # type: ignore[func-returns-value]
+
+        most = 0
+        for key in list(queue.entries):
+            looks.clear()
+            queue.remove(key)
+            most = max(most, len(looks))
+
+        assert 0 < most <= 2 * SWEPT_A_STEP
+        assert queue.places <= 2 * SPARE_PLACES
+
     @pytest.mark.parametrize("seed", range(5))
-    def test_whatever_happens_there_is_a_victim_as_long_as_there_is_an_entry(self, seed: int) -> None:
+    def test_whatever_happens_there_is_a_victim_as_long_as_there_is_an_entry(
+        self, monkeypatch: pytest.MonkeyPatch, seed: int
+    ) -> None:
         """Many random steps. Each living key has a place, or it could never leave."""
+        monkeypatch.setattr("freshly.stores.eviction.SPARE_PLACES", 3)
+        monkeypatch.setattr("freshly.stores.eviction.SWEPT_A_STEP", 2)
         chance = random.Random(seed)
         queue = Queue(50)
         steps: list[Callable[[str], Any]] = [queue.read, queue.read, queue.write, self._removal(queue)]

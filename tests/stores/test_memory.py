@@ -24,6 +24,7 @@ from freshly.core.rows import Rows
 from freshly.core.stamp import LogicalClock
 from freshly.runtime.threads import finish
 from freshly.stores import eviction, expiry, memory
+from freshly.stores.expiry import SPARE_PLACES
 from freshly.stores.memory import DEAD_A_WRITE, SPARE_MARKS, MemoryStore
 from freshly.testing import ManualClock, Stepper
 
@@ -204,6 +205,17 @@ class TestFlood:
         gc.collect()
 
         assert gone() is None
+
+    def test_places_of_the_evicted_go_a_few_with_each_write(self, clock: ManualClock) -> None:
+        """Their end is far off. Looking for them all at once would stop everyone."""
+        cache = Cache("mem://?max_entries=500", clock=clock)
+        expiry = cache._home.parts.store._expiry  # type: ignore[attr-defined]
+        for number in range(20_000):
+            cache.blocking.set(f"{number}", 1, 3600 + number % 100)
+            clock.advance("100ms")
+
+        assert cache.stats().entries == 500
+        assert expiry.places <= 3 * 500 + SPARE_PLACES
 
     def test_a_key_that_is_set_and_deleted_again_and_again_leaves_nothing(self, cache: Cache) -> None:
         def churn() -> None:

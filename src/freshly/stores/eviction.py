@@ -18,11 +18,11 @@ their two, and a cache that is not full yet fills the main queue: docs/decisions
 from __future__ import annotations
 
 from array import array
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from ..core.entry import Entry
+from .places import Places
 
 #: The part of the entries that is on probation while the store is full.
 PROBATION = 0.1
@@ -31,6 +31,9 @@ PROBATION = 0.1
 CHANCES_A_WRITE = 500
 #: So many places of keys that have left may stand in the queues beside twice the living.
 SPARE_PLACES = 1_000
+#: While there are more, each key that leaves has so many places of each queue looked at. Two would do
+#: to keep up; no step may take long, even if a million entries leave one after the other.
+SWEPT_A_STEP = 8
 
 Find = Callable[[str], Entry[Any] | None]
 
@@ -46,8 +49,8 @@ class Eviction:
     def __init__(self, find: Find, capacity: int) -> None:
         self._find = find
         self._ghosts = Ghosts(capacity)
-        self._probation: deque[str] = deque()
-        self._main: deque[str] = deque()
+        self._probation = Places()
+        self._main = Places()
         self._young = 0
         self._size = 0
         self._was_full = False
@@ -76,7 +79,8 @@ class Eviction:
         self._size -= 1
         self._young -= entry.noted is None
         if len(self._probation) + len(self._main) > 2 * self._size + SPARE_PLACES:
-            self._sweep()
+            self._probation.sweep(SWEPT_A_STEP, self._is_young)
+            self._main.sweep(SWEPT_A_STEP, self._is_old)
 
     def victim(self) -> Entry[Any] | None:
         """Return the entry that has to leave, or ``None`` if there is none. Its place is gone."""
@@ -111,16 +115,13 @@ class Eviction:
         entry.noted = entry.uses
         self._main.append(entry.key)
 
-    def _sweep(self) -> None:
-        """Forget the places of keys that have left, and all but the first of a key that came again."""
-        self._probation = deque(self._living(self._probation, is_young=True))
-        self._main = deque(self._living(self._main, is_young=False))
+    def _is_young(self, key: str) -> bool:
+        entry = self._find(key)
+        return entry is not None and entry.noted is None
 
-    def _living(self, queue: deque[str], *, is_young: bool) -> Iterator[str]:
-        for key in dict.fromkeys(queue):
-            entry = self._find(key)
-            if entry is not None and (entry.noted is None) == is_young:
-                yield key
+    def _is_old(self, key: str) -> bool:
+        entry = self._find(key)
+        return entry is not None and entry.noted is not None
 
 
 class Ghosts:

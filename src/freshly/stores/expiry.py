@@ -15,6 +15,8 @@ from ..core.entry import Entry
 
 #: So many places of keys that have left may stand here beside twice the living.
 SPARE_PLACES = 1_000
+#: While there are more, each write has so many places looked at: no write may take long.
+SWEPT_A_WRITE = 8
 
 Find = Callable[[str], Entry[Any] | None]
 
@@ -28,6 +30,9 @@ class Expiry:
         self._seconds: list[int] = []
         #: How many keys stand here, those that have left included.
         self.places = 0
+        # Where those are looked for: the seconds still to go by, and the place in the last of them.
+        self._round: list[int] = []
+        self._at = 0
 
     def add(self, entry: Entry[Any]) -> None:
         second = _second(entry)
@@ -75,14 +80,31 @@ class Expiry:
         """Return whether keys that have left outnumber the ``size`` living."""
         return self.places > 2 * size + SPARE_PLACES
 
-    def forget_the_gone(self) -> None:
-        """Forget the places of entries that have left."""
-        old, self._buckets, self._seconds, self.places = self._buckets, {}, [], 0
-        for second, bucket in old.items():
-            for key in dict.fromkeys(bucket):
-                entry = self._find(key)
-                if entry is not None and _second(entry) == second:
-                    self.add(entry)
+    def forget_the_gone(self, count: int) -> None:
+        """Go by ``count`` places, and take out those of entries that have left."""
+        for _ in range(count):
+            if not self._round:
+                self._round, self._at = list(self._buckets), 0
+                if not self._round:
+                    return
+            bucket = self._buckets.get(self._round[-1])
+            if bucket is None or self._at >= len(bucket):
+                self._round.pop()
+                self._at = 0
+            else:
+                self._look_at(bucket, self._round[-1])
+
+    def _look_at(self, bucket: list[str], second: int) -> None:
+        key = bucket[self._at]
+        entry = self._find(key)
+        # A place holds the key of its entry, not an equal one: so it is told from those of others.
+        if entry is not None and entry.key is key and _second(entry) == second:
+            self._at += 1
+        else:
+            # The order within a second does not matter.
+            bucket[self._at] = bucket[-1]
+            bucket.pop()
+            self.places -= 1
 
 
 def _second(entry: Entry[Any]) -> int:

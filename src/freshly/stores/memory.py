@@ -21,7 +21,7 @@ from ..core.rows import Rows
 from ..core.shape import ANY, Shape
 from ..core.stamp import LogicalClock
 from .eviction import Eviction
-from .expiry import Expiry
+from .expiry import SWEPT_A_WRITE, Expiry
 from .settling import Settling
 from .sharing import SharedTags
 from .weight import Weigh, Weights, weight_of
@@ -232,7 +232,7 @@ class MemoryStore:
             self._eviction.replace(former, entry)
             _retire(former)
         if self._expiry.is_crowded(len(self._entries)):
-            self._expiry.forget_the_gone()
+            self._expiry.forget_the_gone(SWEPT_A_WRITE)
 
     def _has_room(self, key: str, weight: int) -> bool:
         count = len(self._entries) + (key not in self._entries)
