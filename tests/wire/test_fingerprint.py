@@ -17,7 +17,7 @@ import pydantic
 import pytest
 
 from freshly.wire.codec import codec_for
-from freshly.wire.fingerprint import shape_text
+from freshly.wire.fingerprint import outline_text
 from freshly.wire.survey import survey
 from tests.wire import models as m
 from tests.wire.cases import CASES
@@ -334,8 +334,8 @@ def test_no_text_holds_an_address() -> None:
     class Meta:
         pass
 
-    texts = [shape_text(survey(annotation)) for annotation, _ in CASES.values()]
-    texts.append(shape_text(survey(Annotated[int, Meta(), lambda: 1, object()])))
+    texts = [outline_text(survey(annotation)) for annotation, _ in CASES.values()]
+    texts.append(outline_text(survey(Annotated[int, Meta(), lambda: 1, object()])))
 
     assert [text for text in texts if "0x" in text] == []
 
@@ -345,7 +345,7 @@ def test_classes_that_share_others_a_hundred_times_over_have_a_short_text() -> N
     for level in range(40):
         cls = msgspec.defstruct(f"Level{level}", [("a", cls), ("b", cls), ("c", list[cls])])
 
-    assert len(shape_text(survey(cls))) < 10_000
+    assert len(outline_text(survey(cls))) < 10_000
 
 
 @dataclass

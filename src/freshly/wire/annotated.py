@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..core.parameters import global_names
-from .shape import Anything, Refused, parts
+from .outline import Anything, Refused, parts
 from .survey import survey
 
 __all__ = ["check_annotation", "return_annotation"]

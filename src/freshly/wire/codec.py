@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
-from .fingerprint import PLAIN, fingerprint, is_plain, is_readable_untyped, shape_text
+from .fingerprint import PLAIN, fingerprint, is_plain, is_readable_untyped, outline_text
 from .labels import MARK
+from .outline import Members, Outline, Own, Record, parts
 from .reader import Reader
-from .shape import Members, Own, Record, Shape, parts
 from .survey import survey
 from .typed import typed
 from .writer import Class, Writer
 
-__all__ = ["Codec", "PlainCodec", "ShapeCodec", "Undecodable", "codec_for"]
+__all__ = ["AnnotatedCodec", "Codec", "PlainCodec", "Undecodable", "codec_for"]
 
 
 class Undecodable(Exception):
@@ -59,15 +59,15 @@ def codec_for(annotation: Any, names: Mapping[str, Any] | None = None) -> Codec:
     Raises:
         ConfigurationError: without msgspec.
     """
-    shape = survey(annotation, names)
-    return PlainCodec(shape) if is_plain(shape) else ShapeCodec(shape)
+    outline = survey(annotation, names)
+    return PlainCodec(outline) if is_plain(outline) else AnnotatedCodec(outline)
 
 
 class PlainCodec:
     """Values whose types msgpack tells, and the others labelled: in one walk, and without a mark."""
 
-    def __init__(self, shape: Shape) -> None:
-        self.schema = fingerprint(shape)
+    def __init__(self, outline: Outline) -> None:
+        self.schema = fingerprint(outline)
         self._write, self._read = Writer(mark=b"").write, Reader().read
 
     def reads(self, schema: bytes) -> bool:
@@ -83,13 +83,13 @@ class PlainCodec:
             raise Undecodable(repr(error)) from None
 
 
-class ShapeCodec:
-    """Values by shape: typed where that brings them back exactly, labelled otherwise."""
+class AnnotatedCodec:
+    """Values by outline: typed where that brings them back exactly, labelled otherwise."""
 
-    def __init__(self, shape: Shape) -> None:
-        classes = _classes(shape)
-        self.schema = fingerprint(shape)
-        self._typed = typed(shape)
+    def __init__(self, outline: Outline) -> None:
+        classes = _classes(outline)
+        self.schema = fingerprint(outline)
+        self._typed = typed(outline)
         self._write, self._read = Writer(classes).write, Reader(classes).read
 
     def reads(self, schema: bytes) -> bool:
@@ -117,14 +117,14 @@ class ShapeCodec:
         raise Undecodable("not a labelled payload")
 
 
-def _classes(shape: Shape) -> list[Class]:
+def _classes(outline: Outline) -> list[Class]:
     """Return the classes that the annotation names, each once.
 
     Their order is that of their texts, which the fingerprint has: of ``A | B`` and ``B | A``, which
     have one fingerprint, it must be the same.
     """
     found: dict[type, Class] = {}
-    for part in parts(shape):
+    for part in parts(outline):
         if isinstance(part, Record | Members | Own):
             found.setdefault(part.cls, part)
-    return sorted(found.values(), key=shape_text)
+    return sorted(found.values(), key=outline_text)

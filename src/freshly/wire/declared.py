@@ -25,7 +25,7 @@ class FieldSaid(NamedTuple):
 
 
 class Declaration(NamedTuple):
-    """What shape.py's ``Record`` is made of. ``bound`` are the type variables of the annotations."""
+    """What outline.py's ``Record`` is made of. ``bound`` are the type variables of the annotations."""
 
     style: str
     fields: list[FieldSaid]

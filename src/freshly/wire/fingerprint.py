@@ -1,6 +1,6 @@
 """Eight bytes that stand for a type: equal where one release of a program reads what another wrote.
 
-They are made from a text of the shape, in which all stands that decides about the bytes or about
+They are made from a text of the outline, in which all stands that decides about the bytes or about
 what a value may be: names of classes, fields and their types, whether a field has a default, members
 of enums, literals, conditions of pydantic and msgspec. The text has no addresses and no order that a
 hash seed decides, and is the same in every version of Python.
@@ -16,7 +16,7 @@ from types import NoneType
 from typing import Any
 
 from ..core.typename import type_name
-from .shape import (
+from .outline import (
     Again,
     Anything,
     Atom,
@@ -26,18 +26,18 @@ from .shape import (
     Items,
     Literally,
     Members,
+    Outline,
     Own,
     Pairs,
     Record,
     Refused,
-    Shape,
     parts,
 )
 from .wording import wording
 
-__all__ = ["PLAIN", "fingerprint", "is_plain", "is_readable_untyped", "shape_text"]
+__all__ = ["PLAIN", "fingerprint", "is_plain", "is_readable_untyped", "outline_text"]
 
-# Part of every text: when a payload of an equal shape gets other bytes, this changes.
+# Part of every text: when a payload of an equal outline gets other bytes, this changes.
 _FORMAT = "freshly 1"
 
 #: The fingerprint of values about whose type nothing is said.
@@ -46,11 +46,11 @@ PLAIN = b"\x80plain-1"
 _JSON_LIKE = (NoneType, bool, int, float, str, bytes)
 
 
-def fingerprint(shape: Shape) -> bytes:
-    if _says_nothing(shape):
+def fingerprint(outline: Outline) -> bytes:
+    if _says_nothing(outline):
         return PLAIN
-    digest = bytearray(blake2b(f"{_FORMAT} {shape_text(shape)}".encode(), digest_size=8).digest())
-    digest[0] = digest[0] | 0x80 if _is_json_like(shape) else digest[0] & 0x7F
+    digest = bytearray(blake2b(f"{_FORMAT} {outline_text(outline)}".encode(), digest_size=8).digest())
+    digest[0] = digest[0] | 0x80 if _is_json_like(outline) else digest[0] & 0x7F
     return bytes(digest)
 
 
@@ -58,14 +58,14 @@ def is_readable_untyped(schema: bytes) -> bool:
     return schema[0] >= 0x80
 
 
-def is_plain(shape: Shape) -> bool:
+def is_plain(outline: Outline) -> bool:
     """Return whether msgpack tells all types that are said, and not all types are said."""
-    return _is_json_like(shape) and any(isinstance(part, Anything) for part in parts(shape))
+    return _is_json_like(outline) and any(isinstance(part, Anything) for part in parts(outline))
 
 
-def _says_nothing(shape: Shape) -> bool:
+def _says_nothing(outline: Outline) -> bool:
     """Return whether it is what ``Any``, ``dict`` or ``list`` say."""
-    match shape:
+    match outline:
         case Anything(why=""):
             return True
         case Items(cls=cls, item=Anything()):
@@ -76,9 +76,9 @@ def _says_nothing(shape: Shape) -> bool:
             return False
 
 
-def _is_json_like(shape: Shape) -> bool:
+def _is_json_like(outline: Outline) -> bool:
     """Return whether msgpack alone tells the types of such a value."""
-    match shape:
+    match outline:
         case Anything() | Again():
             return True
         case Atom(cls=cls):
@@ -95,13 +95,13 @@ def _is_json_like(shape: Shape) -> bool:
             return False
 
 
-def shape_text(shape: Shape) -> str:
+def outline_text(outline: Outline) -> str:
     """Return the text that the fingerprint is made of."""
-    return _text(shape, set())
+    return _text(outline, set())
 
 
-def _text(shape: Shape, met: set[Record]) -> str:
-    match shape:
+def _text(outline: Outline, met: set[Record]) -> str:
+    match outline:
         case Anything(why=why):
             return f"any({why})" if why else "any"
         case Again(label=label):
@@ -121,14 +121,14 @@ def _text(shape: Shape, met: set[Record]) -> str:
             return f"literal({','.join(sorted(f'{_name(type(each))}:{each!r}' for each in values))})"
         case Members(cls=cls):
             return f"{type_name(cls)}<{','.join(_members(cls))}>"
-        case Constrained(shape=inner, conditions=conditions):
+        case Constrained(outline=inner, conditions=conditions):
             return f"{_text(inner, met)}&{','.join(map(wording, conditions))}"
         case Own(label=label):
             return f"own {label}"
         case Refused(label=label):
             return f"refused {label}"
         case Record():
-            return _record(shape, met)
+            return _record(outline, met)
 
 
 def _record(record: Record, met: set[Record]) -> str:
@@ -136,7 +136,7 @@ def _record(record: Record, met: set[Record]) -> str:
         return f"^{record.label}"
     met.add(record)
     fields = (
-        f"{field.name}:{_text(field.shape, met)}{'' if field.is_required else '='}"
+        f"{field.name}:{_text(field.outline, met)}{'' if field.is_required else '='}"
         for field in record.fields
     )
     return f"{record.style} {record.label}{{{','.join(fields)}}}{record.says}"

@@ -1,4 +1,4 @@
-"""Whether msgspec carries a value of a shape exactly: asked of each value before it is encoded.
+"""Whether msgspec carries a value of an outline exactly: asked of each value before it is encoded.
 
 msgspec decodes by the annotation, quickly, and encodes whatever it is given: a subclass comes back
 as its base, an ``int`` as the ``float`` that the annotation says, a datetime in Paris as one in UTC.
@@ -21,8 +21,7 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 from .makers import maker
-from .plain import HOOKED
-from .shape import (
+from .outline import (
     Anything,
     Atom,
     Choice,
@@ -31,11 +30,12 @@ from .shape import (
     Items,
     Literally,
     Members,
+    Outline,
     Own,
     Pairs,
     Record,
-    Shape,
 )
+from .plain import HOOKED
 
 __all__ = ["Check", "Fit", "check", "fit"]
 
@@ -53,13 +53,13 @@ _KNOWN = 64
 
 
 class _NoFit(Exception):
-    """Some value of the shape would not come back as it was, and nothing quick tells which."""
+    """Some value of the outline would not come back as it was, and nothing quick tells which."""
 
 
-def fit(shape: Shape) -> Fit | None:
-    """Return which values of ``shape`` msgspec carries, or ``None`` if that cannot be told."""
+def fit(outline: Outline) -> Fit | None:
+    """Return which values of ``outline`` msgspec carries, or ``None`` if that cannot be told."""
     try:
-        return _fit(shape, {})
+        return _fit(outline, {})
     except _NoFit:
         return None
 
@@ -77,8 +77,8 @@ def check(fit: Fit) -> Check:
     return fits
 
 
-def _fit(shape: Shape, records: dict[Record, Fit]) -> Fit:
-    match shape:
+def _fit(outline: Outline, records: dict[Record, Fit]) -> Fit:
+    match outline:
         case Anything(why=""):
             return dict(_PLAIN)
         case Atom(cls=cls):
@@ -95,12 +95,12 @@ def _fit(shape: Shape, records: dict[Record, Fit]) -> Fit:
             return _literally(values)
         case Members(cls=cls):
             return _members(cls)
-        case Constrained(shape=inner):
+        case Constrained(outline=inner):
             return _fit(inner, records)
         case Own(cls=cls):
             return {cls: None}
         case Record():
-            return _record(shape, records)
+            return _record(outline, records)
         case _:
             raise _NoFit
 
@@ -169,11 +169,11 @@ def _pairs(key: Fit, value: Fit) -> Check:
     return fits
 
 
-def _key_fit(shape: Shape, records: dict[Record, Fit]) -> Fit:
-    if isinstance(shape, Anything):
+def _key_fit(outline: Outline, records: dict[Record, Fit]) -> Fit:
+    if isinstance(outline, Anything):
         return dict.fromkeys(_KEYS)
-    found = _fit(shape, records)
-    if any(kind not in _KEYS_TYPED for kind in found) and not isinstance(shape, Members | Literally):
+    found = _fit(outline, records)
+    if any(kind not in _KEYS_TYPED for kind in found) and not isinstance(outline, Members | Literally):
         raise _NoFit
     return found
 
@@ -182,7 +182,7 @@ def _deep(fit: Mapping[type, Check | None]) -> dict[type, Check]:
     return {kind: more for kind, more in fit.items() if more is not None}
 
 
-def _choice(options: tuple[Shape, ...], records: dict[Record, Fit]) -> Fit:
+def _choice(options: tuple[Outline, ...], records: dict[Record, Fit]) -> Fit:
     fits = [_fit(option, records) for option in options]
     if any(isinstance(option, Anything) for option in options):
         return dict(_PLAIN)  # to msgspec it is anything then, whatever the other options are
@@ -242,7 +242,7 @@ def _record(record: Record, records: dict[Record, Fit]) -> Fit:
     kind = dict if record.style == "typeddict" else record.cls
     checks: list[Check] = []
     records[record] = {kind: lambda value: checks[0](value)}
-    fits = [_fit(field.shape, records) for field in record.fields]
+    fits = [_fit(field.outline, records) for field in record.fields]
     checks.append(_of_keys(record, fits) if kind is dict else _of_fields(record, fits))
     return {kind: checks[0]}
 

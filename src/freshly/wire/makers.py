@@ -15,7 +15,7 @@ from typing import Any
 
 from ..core.attributes import additions
 from .extras import need
-from .shape import Record
+from .outline import Record
 
 __all__ = ["SET_FIELDS", "Maker", "maker"]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, NotRequired, TypeAlias, TypedDict, Union
 
 from .makers import SET_FIELDS, maker
-from .shape import (
+from .outline import (
     Anything,
     Atom,
     Choice,
@@ -21,10 +21,10 @@ from .shape import (
     Items,
     Literally,
     Members,
+    Outline,
     Own,
     Pairs,
     Record,
-    Shape,
     parts,
 )
 
@@ -42,20 +42,20 @@ class Mould(NamedTuple):
 
 
 class NoMould(Exception):
-    """msgspec has no type for the shape."""
+    """msgspec has no type for the outline."""
 
 
-def mould(shape: Shape) -> Mould:
-    """Return the mould of ``shape``.
+def mould(outline: Outline) -> Mould:
+    """Return the mould of ``outline``.
 
     Raises:
         NoMould: if there is none.
     """
-    return _mould(shape, {})
+    return _mould(outline, {})
 
 
-def _mould(shape: Shape, records: dict[Record, Mould]) -> Mould:
-    match shape:
+def _mould(outline: Outline, records: dict[Record, Mould]) -> Mould:
+    match outline:
         case Anything(why=""):
             return Mould(Any)
         case Atom(cls=cls) | Members(cls=cls) | Own(cls=cls):
@@ -70,12 +70,12 @@ def _mould(shape: Shape, records: dict[Record, Mould]) -> Mould:
             return _choice([_mould(each, records) for each in options])
         case Literally(values=values):
             return Mould(Literal[values])
-        case Constrained(shape=inner):
+        case Constrained(outline=inner):
             return _mould(inner, records)
         case Record():
-            return records[shape] if shape in records else _record(shape, records)
+            return records[outline] if outline in records else _record(outline, records)
         case _:
-            raise NoMould(shape)
+            raise NoMould(outline)
 
 
 # -- containers -----------------------------------------------------------------------------------
@@ -151,15 +151,15 @@ def _record(record: Record, records: dict[Record, Mould]) -> Mould:
     if not record.by_fields:
         raise NoMould(record)
     if record.style == "namedtuple":
-        return _fixed([_mould(field.shape, records) for field in record.fields], record.cls)
+        return _fixed([_mould(field.outline, records) for field in record.fields], record.cls)
     return _around_a_dict(record, records)
 
 
-def _is_made_by_msgspec(shape: Shape) -> bool:
+def _is_made_by_msgspec(outline: Outline) -> bool:
     """Return whether msgspec makes such a value exactly, where it reads the annotation of a class."""
-    match shape:
+    match outline:
         case Record():
-            return shape.by_msgspec
+            return outline.by_msgspec
         case Constrained(conditions=conditions):
             # A value that breaks a condition of msgspec.Meta was made all the same, and is wanted back.
             return not any(type(each).__module__.startswith("msgspec") for each in conditions)
@@ -173,7 +173,7 @@ def _around_a_dict(record: Record, records: dict[Record, Mould]) -> Mould:
     makers: list[Make] = []
     found = Mould(fields, lambda decoded: makers[0](decoded), dict)
     records[record] = found
-    moulds = {field.name: _mould(field.shape, records) for field in record.fields}
+    moulds = {field.name: _mould(field.outline, records) for field in record.fields}
     is_dict = record.style == "typeddict"
     required = {field.name: field.is_required or not is_dict for field in record.fields}
     fields.__annotations__ = {

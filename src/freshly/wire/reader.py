@@ -15,9 +15,9 @@ from typing import Any, TypeAlias
 from . import labels
 from .extras import need
 from .makers import Maker, maker
+from .outline import Members, Own, Record
 from .ownership import Owner, registered_as
 from .plain import EXTENSIONS
-from .shape import Members, Own, Record
 from .writer import Class
 
 __all__ = ["Reader"]

@@ -1,4 +1,4 @@
-"""From an annotation to its shape.
+"""From an annotation to its outline.
 
 The annotation is read once for a function. Names that it mentions may be missing at run time
 (imported for type checkers only, or local to a function); what they stand for is then anything.
@@ -32,9 +32,7 @@ from typing import (
 
 from ..core.typename import type_name
 from .declared import declaration
-from .ownership import is_known_to_pydantic_alone, of_pydantic, registered
-from .plain import ATOMS
-from .shape import (
+from .outline import (
     Again,
     Anything,
     Atom,
@@ -45,12 +43,14 @@ from .shape import (
     Items,
     Literally,
     Members,
+    Outline,
     Own,
     Pairs,
     Record,
     Refused,
-    Shape,
 )
+from .ownership import is_known_to_pydantic_alone, of_pydantic, registered
+from .plain import ATOMS
 from .uncarried import why_not
 
 __all__ = ["awaited", "survey"]
@@ -79,12 +79,12 @@ _QUALIFIERS = {ClassVar, Final, InitVar, NotRequired, Required, getattr(typing, 
 Names = Mapping[str, Any]
 
 
-def survey(annotation: Any, names: Names | None = None) -> Shape:
-    """Return the shape of values that ``annotation`` describes; of what is awaited, if it is that.
+def survey(annotation: Any, names: Names | None = None) -> Outline:
+    """Return the outline of values that ``annotation`` describes; of what is awaited, if it is that.
 
     ``names`` are those that texts in it may use. It never raises on an annotation.
     """
-    return _Survey(names or {}).shape(awaited(annotation), {})
+    return _Survey(names or {}).outline(awaited(annotation), {})
 
 
 def awaited(annotation: Any) -> Any:
@@ -100,8 +100,8 @@ class _Survey:
         self._records: dict[Any, Record] = {}
         self._aliases: set[int] = set()
 
-    def shape(self, given: Any, bound: Mapping[Any, Any]) -> Shape:
-        """Return the shape of ``given``, whose type variables are ``bound``."""
+    def outline(self, given: Any, bound: Mapping[Any, Any]) -> Outline:
+        """Return the outline of ``given``, whose type variables are ``bound``."""
         if given is None:
             return Atom(type(None))
         if given is Any or given is object or given is ...:
@@ -113,11 +113,11 @@ class _Survey:
         if given is LiteralString:
             return Atom(str)
         if given is Self and Self in bound:
-            return self.shape(bound[Self], {})
+            return self.outline(bound[Self], {})
         if isinstance(given, TypeVar):
             return self._variable(given, bound)
         if hasattr(given, "__supertype__"):  # a NewType
-            return self.shape(given.__supertype__, bound)
+            return self.outline(given.__supertype__, bound)
         # First of all its origin: what is subscribed passes for what it subscribes.
         origin, arguments = typing.get_origin(given), typing.get_args(given)
         if origin is not None:
@@ -128,40 +128,40 @@ class _Survey:
 
     # -- what is no class --------------------------------------------------------------------
 
-    def _text(self, given: str | ForwardRef, bound: Mapping[Any, Any]) -> Shape:
+    def _text(self, given: str | ForwardRef, bound: Mapping[Any, Any]) -> Outline:
         text = given if isinstance(given, str) else given.__forward_arg__
         try:
             found = eval(text, {"__builtins__": _BUILTINS}, dict(self._names))  # noqa: S307 - the user's annotation
         except Exception:
             return Anything(text)
-        return self.shape(found, bound)
+        return self.outline(found, bound)
 
-    def _variable(self, given: TypeVar, bound: Mapping[Any, Any]) -> Shape:
+    def _variable(self, given: TypeVar, bound: Mapping[Any, Any]) -> Outline:
         if given in bound:
-            return self.shape(bound[given], {})
+            return self.outline(bound[given], {})
         if given.__bound__ is not None:
-            return self.shape(given.__bound__, bound)
+            return self.outline(given.__bound__, bound)
         if given.__constraints__:
             return self._choice(given.__constraints__, bound)
         return Anything()
 
-    def _alias(self, alias: Any, arguments: tuple[Any, ...], bound: Mapping[Any, Any]) -> Shape:
+    def _alias(self, alias: Any, arguments: tuple[Any, ...], bound: Mapping[Any, Any]) -> Outline:
         if id(alias) in self._aliases:
             return Again(alias.__name__)
         given = self._arguments(arguments, bound)
         self._aliases.add(id(alias))
         try:
-            return self.shape(alias.__value__, dict(zip(alias.__type_params__, given, strict=False)))
+            return self.outline(alias.__value__, dict(zip(alias.__type_params__, given, strict=False)))
         finally:
             self._aliases.discard(id(alias))
 
     def _generic(
         self, given: Any, origin: Any, arguments: tuple[Any, ...], bound: Mapping[Any, Any]
-    ) -> Shape:
+    ) -> Outline:
         if origin is Annotated:
             return self._annotated(given, bound)
         if origin in _QUALIFIERS:
-            return self.shape(arguments[0], bound)
+            return self.outline(arguments[0], bound)
         if origin is Literal:
             return self._literal(arguments)
         if origin is Union or origin is types.UnionType:
@@ -171,39 +171,39 @@ class _Survey:
         if origin is tuple:
             return self._tuple(arguments, bound)
         if origin in _ITEMS:
-            return Items(_ITEMS[origin], self.shape(arguments[0], bound))
+            return Items(_ITEMS[origin], self.outline(arguments[0], bound))
         if origin is collections.Counter:
-            return Pairs(origin, self.shape(arguments[0], bound), Atom(int))
+            return Pairs(origin, self.outline(arguments[0], bound), Atom(int))
         if origin in _PAIRS:
-            return Pairs(_PAIRS[origin], *(self.shape(each, bound) for each in arguments[:2]))
+            return Pairs(_PAIRS[origin], *(self.outline(each, bound) for each in arguments[:2]))
         return self._class(origin, self._arguments(arguments, bound))
 
     def _arguments(self, arguments: tuple[Any, ...], bound: Mapping[Any, Any]) -> tuple[Any, ...]:
         return tuple(bound.get(each, each) if isinstance(each, TypeVar) else each for each in arguments)
 
-    def _annotated(self, given: Any, bound: Mapping[Any, Any]) -> Shape:
-        shape = self.shape(given.__origin__, bound)
-        return Constrained(shape, tuple(given.__metadata__)) if given.__metadata__ else shape
+    def _annotated(self, given: Any, bound: Mapping[Any, Any]) -> Outline:
+        outline = self.outline(given.__origin__, bound)
+        return Constrained(outline, tuple(given.__metadata__)) if given.__metadata__ else outline
 
-    def _literal(self, values: tuple[Any, ...]) -> Shape:
+    def _literal(self, values: tuple[Any, ...]) -> Outline:
         enums = {type(value) for value in values if isinstance(value, Enum)}
         plain = tuple(value for value in values if not isinstance(value, Enum))
-        parts: list[Shape] = [Members(cls) for cls in sorted(enums, key=type_name)]
+        parts: list[Outline] = [Members(cls) for cls in sorted(enums, key=type_name)]
         if plain:
             parts.append(Literally(plain))
         return parts[0] if len(parts) == 1 else Choice(tuple(parts))
 
-    def _choice(self, options: tuple[Any, ...], bound: Mapping[Any, Any]) -> Shape:
-        return Choice(tuple(self.shape(option, bound) for option in options))
+    def _choice(self, options: tuple[Any, ...], bound: Mapping[Any, Any]) -> Outline:
+        return Choice(tuple(self.outline(option, bound) for option in options))
 
-    def _tuple(self, arguments: tuple[Any, ...], bound: Mapping[Any, Any]) -> Shape:
+    def _tuple(self, arguments: tuple[Any, ...], bound: Mapping[Any, Any]) -> Outline:
         if len(arguments) == 2 and arguments[1] is ...:
-            return Items(tuple, self.shape(arguments[0], bound))
-        return Fixed(tuple(self.shape(each, bound) for each in arguments))
+            return Items(tuple, self.outline(arguments[0], bound))
+        return Fixed(tuple(self.outline(each, bound) for each in arguments))
 
     # -- classes -----------------------------------------------------------------------------
 
-    def _class(self, cls: Any, arguments: tuple[Any, ...] = ()) -> Shape:
+    def _class(self, cls: Any, arguments: tuple[Any, ...] = ()) -> Outline:
         if cls in ATOMS or _is_unset(cls):
             return Atom(cls)
         if cls is tuple:
@@ -226,13 +226,13 @@ class _Survey:
         why = why_not(cls)
         return Refused(type_name(cls), why) if why else self._record(cls, arguments)
 
-    def _leaf(self, cls: type) -> Shape:
+    def _leaf(self, cls: type) -> Outline:
         try:
             return Own(cls, type_name(cls), of_pydantic(cls))
         except Exception as error:  # pydantic is missing, or has no schema for it after all
             return Refused(type_name(cls), f"pydantic cannot carry it: {error}")
 
-    def _record(self, cls: type, arguments: tuple[Any, ...]) -> Shape:
+    def _record(self, cls: type, arguments: tuple[Any, ...]) -> Outline:
         try:
             known = self._records.get((cls, arguments))
         except TypeError:  # an argument that cannot be hashed, as Annotated[int, []]
@@ -258,7 +258,7 @@ class _Survey:
         self._records[cls, arguments] = record
         bound = {**declared.bound, Self: record.annotation}
         record.fields = tuple(
-            Field(each.name, self.shape(each.annotation, bound), each.is_required)
+            Field(each.name, self.outline(each.annotation, bound), each.is_required)
             for each in declared.fields
         )
         return record

@@ -13,9 +13,9 @@ from .extras import need
 from .fit import Check, check, fit
 from .makers import maker
 from .mould import Mould, mould
+from .outline import Anything, Outline, Own, Record, parts
 from .ownership import Owner, registered
 from .plain import EXTENSIONS, HOOKED
-from .shape import Anything, Own, Record, Shape, parts
 
 __all__ = ["Typed", "typed"]
 
@@ -23,16 +23,16 @@ Hook = Callable[[Any], Any]
 
 
 class Typed:
-    """The typed form of values of one shape."""
+    """The typed form of values of one outline."""
 
-    def __init__(self, shape: Shape, fits: Check, found: Mould) -> None:
+    def __init__(self, outline: Outline, fits: Check, found: Mould) -> None:
         msgpack = need("msgspec", "a store outside of the process").msgpack
         self.fits = fits
         self._writers: dict[type, Hook] = {
             cls: EXTENSIONS[cls].write for cls in HOOKED.values() if cls in EXTENSIONS
         }
         self._readers: dict[Any, Hook] = {cls: EXTENSIONS[made].read for cls, made in HOOKED.items()}
-        for part in parts(shape):
+        for part in parts(outline):
             self._learn(part)
         self.encode: Callable[[Any], bytes] = msgpack.Encoder(enc_hook=self._write).encode
         self._decode: Callable[[bytes], Any] = msgpack.Decoder(found.type, dec_hook=self._read).decode
@@ -43,7 +43,7 @@ class Typed:
         decoded = self._decode(payload)
         return decoded if self._make is None else self._make(decoded)
 
-    def _learn(self, part: Shape) -> None:
+    def _learn(self, part: Outline) -> None:
         match part:
             case Record(style="pydantic", cls=cls):
                 self._writers[cls] = maker(part).open
@@ -62,13 +62,13 @@ class Typed:
         return self._readers[cls](decoded)
 
 
-def typed(shape: Shape) -> Typed | None:
-    """Return the typed form of ``shape``, or ``None`` if it has none."""
-    fits = fit(shape)
+def typed(outline: Outline) -> Typed | None:
+    """Return the typed form of ``outline``, or ``None`` if it has none."""
+    fits = fit(outline)
     if fits is None:
         return None
     try:
-        return Typed(shape, check(fits), mould(shape))
+        return Typed(outline, check(fits), mould(outline))
     except Exception:  # msgspec says no to some types, each with an error of its own
         return None
 

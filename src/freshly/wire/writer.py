@@ -17,9 +17,9 @@ from ..errors import EncodeError
 from . import labels
 from .extras import need
 from .makers import Maker, maker
+from .outline import Members, Own, Record
 from .ownership import Owner, registered
 from .plain import EXTENSIONS, NoForm
-from .shape import Members, Own, Record
 
 __all__ = ["Class", "Writer"]
 
