@@ -92,7 +92,7 @@ FRAME = Frame(
     expires=3_600_000,
     dead=3_600_000,
     load_ms=12,
-    marks=(Mark(0, b"a nonce of 16 by", 123_456, ("users", "user:7", "posts")),),
+    marks=(Mark(0, b"twelve bytes", 123_456, ("users", "user:7", "posts")),),
     etag=None,
     payload=b"",
 )

@@ -22,8 +22,7 @@ if found[3] and tonumber(found[3]) > now then
     end
   end
 end
-local time = redis.call('TIME')
-local nonce = ARGV[1] .. '.' .. time[1] .. string.format('%06d', time[2])
+local nonce = new_nonce(ARGV[1], redis.call('TIME'))
 redis.call('UNLINK', bucket)
 begin(bucket, nonce, fence, ARGV[2], now)
 redis.call('HSET', bucket, '#', whole(sequence), '^', found[2])

@@ -30,6 +30,19 @@ local function identity()
   return nil, run .. '.' .. replid, string.match(server, 'redis_version:([%d.]+)')
 end
 
+-- Twelve letters, since every entry carries them: 72 bits of a SHA-1. Two executions are two nonces: each
+-- call has 72 random bits of its own, and the same call sent twice is run at two times. Of a million
+-- buckets of one name, made within the life of an entry, two are alike once in 10^10.
+local LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+
+local function new_nonce(random, time)
+  local digest = redis.sha1hex(random .. '.' .. time[1] .. '.' .. time[2])
+  return (string.gsub(string.sub(digest, 1, 18), '%x%x%x', function(three)
+    local high, low = math.floor(tonumber(three, 16) / 64) + 1, tonumber(three, 16) % 64 + 1
+    return string.sub(LETTERS, high, high) .. string.sub(LETTERS, low, low)
+  end))
+end
+
 local function begin(bucket, nonce, fence, layout, now)
   local max_hold = tonumber(string.match(layout, '(%d+)$'))
   redis.call('HSET', bucket, '!', nonce, '@', fence, '#', '0', '_', '0', '%', layout,
@@ -47,7 +60,7 @@ local function own(bucket, random, layout)
   end
   if not found[1] or found[2] ~= fence then
     redis.call('DEL', bucket)
-    begin(bucket, random .. '.' .. time[1] .. string.format('%06d', time[2]), fence, layout, now)
+    begin(bucket, new_nonce(random, time), fence, layout, now)
   end
   return nil, fence, now, version
 end
