@@ -22,7 +22,7 @@ from .observe.log import Log
 from .options import by_hand
 from .parts import Instrument, Parts
 from .runtime.threads import finish
-from .stores.url import count, open_store
+from .stores.url import count, open_store, split_options
 from .stores.world import World
 
 # Refreshes behind the callers' backs, of one cache and one colour, unless ``setup`` says otherwise.
@@ -127,9 +127,9 @@ class Home:
             self._warn_of_values(cached)
 
     def _open(self, url: str, options: Mapping[str, Any]) -> Parts:
-        options = dict(options)
-        max_refreshes = count(options.pop("max_refreshes", DEFAULT_MAX_REFRESHES), "max_refreshes")
-        store = open_store(url, options, World(self.clock, self._dice, self.emit, finish))
+        place, rest, ours = split_options(url, options)
+        max_refreshes = count(ours.get("max_refreshes", DEFAULT_MAX_REFRESHES), "max_refreshes")
+        store = open_store(place, rest, World(self.clock, self._dice, self.emit, finish))
         self._is_killed = os.environ.get(KILL_SWITCH, "").lower() in ("1", "true", "yes", "on")
         self._max_refreshes = max_refreshes
         return self._parts_of(self._around(store))

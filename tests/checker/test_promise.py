@@ -365,7 +365,7 @@ def joins_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def forgets_inner_tags(monkeypatch: pytest.MonkeyPatch) -> None:
     """The load around a cached call does not learn its tags."""
-    monkeypatch.setattr("freshly.core.engine.running_load", lambda owner: None)
+    monkeypatch.setattr("freshly.core.riding.running_load", lambda owner: None)
     monkeypatch.setattr("freshly.core.engine.note_hit", lambda owner, entry, now: None)
     monkeypatch.setattr("freshly.cached.note_hit", lambda owner, entry, now: None)
 

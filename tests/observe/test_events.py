@@ -172,7 +172,7 @@ async def test_a_hit_does_not_even_ask_who_listens(
 
 @pytest.mark.parametrize("kind", ["Loaded", object, ValueError])
 def test_what_is_no_kind_of_event_is_refused(cache: Cache, kind: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"no kind of event.*LoadFailed, Loaded"):
+    with pytest.raises(ConfigurationError, match=r"no kind of event.*LoadFailed, LoadTimedOut, Loaded"):
         cache.observe(lambda event: None, kind)
 
 

@@ -66,7 +66,8 @@ class BulkEngine(Convoy):
                 case Verdict.SERVE if entry is not None:
                     self._serve_one(call, entry, look, trip)
                 case Verdict.SERVE_AND_REFRESH if entry is not None:
-                    call.recipe.counts.timeouts += late
+                    if late:
+                        self._tell_late(call, is_over=trip.patience.is_over)
                     behind.append(Wanted(call, look))
                     self._serve_one(call, entry, look, trip)
                 case Verdict.REFRESH_OR_SERVE:

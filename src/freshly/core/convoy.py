@@ -15,7 +15,7 @@ from ..errors import DeadlockError
 from .batch import LACKING, Batch, Gathered, Rider, naming
 from .budget import Budget, Turn
 from .carrier import CarrierPilot
-from .engine import AGAIN, Engine
+from .engine import Engine
 from .events import Emit
 from .flight import Flight, Flights
 from .load import Load, hand_on
@@ -23,6 +23,7 @@ from .patience import Patience
 from .pauses import Pauses
 from .ports import Look, Runtime, Store
 from .recipe import Call
+from .riding import AGAIN
 from .verdict import Verdict, judge
 
 

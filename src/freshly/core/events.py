@@ -38,6 +38,19 @@ class LoadFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadTimedOut:
+    """A read waited for a load for ``seconds``, and no longer. The load goes on behind.
+
+    ``error`` is the ``LoadTimeout`` that the caller got, ``None`` if an expired value stood in.
+    """
+
+    key: str
+    function: str
+    seconds: float
+    error: BaseException | None
+
+
+@dataclass(frozen=True, slots=True)
 class SequenceTooLong:
     """A generator gave more than ``most`` elements: they pass through, and are not stored."""
 
@@ -137,6 +150,7 @@ class HoldRanOut:
 Event = (
     Loaded
     | LoadFailed
+    | LoadTimedOut
     | SequenceTooLong
     | ServedExpired
     | Invalidated

@@ -22,7 +22,8 @@ class Patience:
 
     def until(self, *, may_stand_in: bool) -> float | None:
         """Return when to stop waiting; ``may_stand_in`` says that an older value could be served."""
-        return self._soft_at if may_stand_in and self._soft_at is not None else self._hard_at
+        soft_at = self._soft_at if may_stand_in and not self.is_late else None
+        return self._hard_at if soft_at is None else soft_at
 
     def run_out(self, instant: float | None) -> None:
         """Note that ``instant`` came before the load had ended."""

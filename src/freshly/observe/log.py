@@ -21,6 +21,7 @@ from ..core.events import (
     InvalidationsLost,
     Loaded,
     LoadFailed,
+    LoadTimedOut,
     MarkedStale,
     SequenceTooLong,
     ServedExpired,
@@ -32,10 +33,11 @@ from ..errors import StoreUnreachableError
 
 Levels = Mapping[type[Event], int]
 
-#: What somebody has to know, and that it is over: an older value hides that its source fails; the
-#: store fails, or is down; invalidations wait for it; a hold was too short.
+#: What somebody has to know, and that it is over: an older value hides that its source fails, or is
+#: slow; the store fails, or is down; invalidations wait for it; a hold was too short.
 TROUBLE: Levels = {
     LoadFailed: logging.WARNING,
+    LoadTimedOut: logging.WARNING,
     ServedExpired: logging.WARNING,
     SequenceTooLong: logging.WARNING,
     StoreFailed: logging.WARNING,
@@ -64,7 +66,7 @@ class Log:
 
     A failed load that a caller saw is not written: it was raised there. Of the failures of the store
     that are alike, in operation and type of error, the first is written at once and then one
-    ``every`` so often, which says how many were left out.
+    ``every`` so often, which says how many were left out; so with the timeouts of a function.
 
     Each record has the fields of its event as attributes: ``freshly_event`` is its class's name,
     and ``freshly_key``, ``freshly_function``, ``freshly_seconds``, ``freshly_operation`` and so on
@@ -92,12 +94,16 @@ class Log:
         match event:
             case LoadFailed(background=False):
                 pass  # its caller saw it
+            case LoadTimedOut(error=error) if error is not None:
+                pass  # and so here
             case StoreFailed(error=StoreUnreachableError(was_asked=False)):
                 pass  # one line for each read would say what StoreDown has said
             case StoreFailed():
                 self._write_failure(event)
             case SequenceTooLong():
                 self._write_length(event)
+            case LoadTimedOut():
+                self._write_timeout(event)
             case LoadFailed() | ServedExpired() | Loaded():
                 self._write_load(event)
             case StoreDown() | StoreUp():
@@ -152,14 +158,18 @@ class Log:
         text = "%s has more than %d elements, which is never stored: raise max_length of %s"
         self._write(event, text, event.key, event.most, event.function)
 
+    def _write_timeout(self, event: LoadTimedOut) -> None:
+        left_out = self._repeats.left_out((LoadTimedOut, event.function))
+        if left_out is not None:
+            text = "the load of %s took longer than %.3g s, its expired value stands in%s"
+            self._write(event, text, event.key, event.seconds, _also(left_out))
+
     def _write_failure(self, event: StoreFailed) -> None:
         left_out = self._repeats.left_out((event.operation, type(event.error)))
         if left_out is None:
             return
-        text, also = "%s of %s failed: %r", ""
-        if left_out:
-            also = f" (and {left_out} more since this was last said)"
-        self._write(event, text + "%s", event.operation, event.key, event.error, also)
+        text = "%s of %s failed: %r%s"
+        self._write(event, text, event.operation, event.key, event.error, _also(left_out))
 
     def _write(
         self, event: Event, text: str, *args: object, cause: BaseException | None = None
@@ -191,6 +201,10 @@ class _Repeats:
                 return 0 if said is None else said[1]
             self._said[what] = (said[0], said[1] + 1)
             return None
+
+
+def _also(left_out: int) -> str:
+    return f" (and {left_out} more since this was last said)" if left_out else ""
 
 
 def _reach(event: Invalidated) -> str:

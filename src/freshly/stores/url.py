@@ -27,6 +27,8 @@ NETWORK_OPTIONS = (
     "pool_size",
     "timeout",
 )
+#: What is said to the cache, whatever its store.
+CACHE_OPTIONS = ("max_refreshes",)
 REDIS_SCHEMES = ("redis", "rediss", "valkey", "valkeys", "unix")
 SCHEMES = ("mem", *REDIS_SCHEMES)
 
@@ -43,8 +45,24 @@ DEFAULT_TIMEOUT = 0.5
 # Connections for each colour, and for each event loop. Reads wait in turn when all are in use.
 DEFAULT_POOL_SIZE = 10
 
+# One of these in the query of a URL, with what parts it from the next.
+_OF_THE_CACHE = re.compile(rf"(?<=[?&])({'|'.join(CACHE_OPTIONS)})=([^&#]*)&?")
 _SIZE = re.compile(r"([0-9]+) ?([kMG]i?)?B?")
 _UNITS = {"k": 1000, "M": 1000**2, "G": 1000**3, "ki": 1024, "Mi": 1024**2, "Gi": 1024**3}
+
+
+def split_options(url: object, options: Options) -> tuple[object, dict[str, Any], dict[str, Any]]:
+    """Take what is said to the cache out of ``url`` and ``options``; return the three.
+
+    The last are the options of the cache. They may stand where those of its store do.
+    """
+    rest = dict(options)
+    beside = {name: rest.pop(name) for name in CACHE_OPTIONS if name in rest}
+    if not isinstance(url, str):
+        return url, rest, beside
+    query = "&".join(f"{name}={value}" for name, value in _OF_THE_CACHE.findall(url))
+    shown = _without_password(url, urlsplit(url))
+    return _OF_THE_CACHE.sub("", url), rest, _together(shown, query, beside)
 
 
 def open_store(url: object, options: Options, world: World) -> Store:
@@ -92,7 +110,7 @@ def _together(url: str, query: str, options: Options) -> dict[str, Any]:
 
 
 def _memory(options: dict[str, Any], clock: Clock) -> MemoryStore:
-    _check_names("mem://", options, MEMORY_OPTIONS)
+    _check_names("mem://", options, (*MEMORY_OPTIONS, *CACHE_OPTIONS))
     # One process, one dict for each cache: a namespace keeps nothing apart here that is not apart.
     _take(options, "namespace", "freshly", _name)
     if "weigh" in options and "max_bytes" not in options:
@@ -119,7 +137,7 @@ def _redis(url: str, options: dict[str, Any], world: World) -> Store:
         raise ConfigurationError(
             f"{scheme}:// needs the {missing.name} package: pip install freshly[redis]"
         ) from None
-    known = sorted((*NETWORK_OPTIONS, *CONNECTION_OPTIONS, *WIRE_OPTIONS))
+    known = sorted((*NETWORK_OPTIONS, *CACHE_OPTIONS, *CONNECTION_OPTIONS, *WIRE_OPTIONS))
     _check_names(f"{scheme}://", options, known)
     return open_redis(
         url,
