@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
 from functools import partial
 from inspect import Signature, signature
 from types import FunctionType
@@ -20,6 +19,7 @@ from .core.recipe import Call, Recipe
 from .core.rows import Rows
 from .core.tags import Tags
 from .errors import FreshlyWarning
+from .handle import Handle
 from .runtime.threads import finish
 from .wrapper import BUILTINS, EXACT, NO_ROW, OURS, PROMISES, Plan, write
 
@@ -31,33 +31,27 @@ if TYPE_CHECKING:
 STRANGERS = 8
 
 
-class Cached:
+class Cached(Handle):
     """The handle of one decorated function: it makes calls of arguments, and asks the engine."""
 
     def __init__(
         self,
         function: Callable[..., Any],
         *,
-        is_async: bool,
         recipe: Recipe,
         keys: KeyMaker,
         tags: Tags,
         receiver: str | None,
         is_bypassed: Callable[[], bool],
     ) -> None:
-        self.function = function
-        self.recipe = recipe
-        self._keys = keys
-        self._tags = tags
-        self._is_bypassed = is_bypassed
+        super().__init__(function, recipe=recipe, keys=keys, tags=tags, is_bypassed=is_bypassed)
         self._signature: Signature = signature(function)
         self._instances: dict[int, Rows] = {}
         self._strangers = 0
         self._met_again = False
         self._rows: Rows
-        self._parts: Parts
         self._plan = Plan(
-            is_async=is_async,
+            is_async=self.is_async,
             row=_row(keys, tags, receiver),
             receiver=receiver,
             copies=recipe.copy is not None,
@@ -70,15 +64,14 @@ class Cached:
         ours |= {f"class_{name}": flat.cls for name, flat in self._plan.flat.items()}
         self._wiring: dict[str, Any] = {OURS + name: thing for name, thing in ours.items()}
         self.wrapper, self._uncached = write(function, self._plan, self._wiring)
-        verbs: Verbs = AsyncVerbs(self) if is_async else BlockingVerbs(self)
+        verbs: Verbs = AsyncVerbs(self) if self.is_async else BlockingVerbs(self)
         verbs.stand_on(self.wrapper)
 
     def wire(self, parts: Parts) -> None:
-        """Put ``parts`` behind the function: from now on it reads and writes there."""
-        self._parts = parts
+        super().wire(parts)
         self._rows, self._instances = Rows(parts.store), {}
         self._strangers, self._met_again = 0, False
-        slow = self._read if self._plan.is_async else self._read_blocking
+        slow = self._read if self.is_async else self._read_blocking
         ours = {
             "rows": self._rows,
             "instances": self._instances,
@@ -134,39 +127,17 @@ class Cached:
     def tags(self, values: tuple[Any, ...]) -> tuple[str, ...]:
         return self._tags.of_arguments(dict(zip(self._keys.names, values, strict=True)))
 
-    @property
-    def vary(self) -> tuple[ContextVar[Any], ...]:
-        """The context variables that are in the key."""
-        return self._keys.vary
-
-    @property
-    def is_async(self) -> bool:
-        return self._plan.is_async
-
-    @property
-    def parts(self) -> Parts:
-        return self._parts
-
-    @property
-    def is_bypassed(self) -> bool:
-        return self._is_bypassed()
-
     def load_uncached(self, values: tuple[Any, ...]) -> Any:
         return self._uncached(values)
 
     def _loader(self, values: tuple[Any, ...]) -> Callable[[], Any]:
-        if self._plan.is_async:
+        if self.is_async:
             return partial(self._uncached, values)
 
         async def load() -> Any:
             return self._uncached(values)
 
         return load
-
-    def _instrumented(self, loader: Callable[[], Any]) -> Callable[[], Any]:
-        for instrument in self._parts.instruments:
-            loader = instrument(self, loader)
-        return loader
 
     # -- rows of methods ---------------------------------------------------------------------
 

@@ -40,7 +40,6 @@ def decorate(
     recipe = recipe_of(name, names, ttl, options, tags=tags, shape=shape)
     cached = Cached(
         plain,
-        is_async=iscoroutinefunction(plain),
         recipe=recipe,
         keys=KeyMaker(
             plain,

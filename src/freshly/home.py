@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, ParamSpec, Protocol, get_args
+from typing import Any, ParamSpec, get_args
 from weakref import WeakSet
 
 from .core.counts import Stats, summarise
 from .core.definition import Definitions
 from .core.events import Event
 from .core.ports import Clock, Observer
-from .core.recipe import Recipe
 from .errors import ConfigurationError, FreshlyWarning
+from .handle import Handle
 from .observe.log import Log
 from .options import by_hand
 from .parts import Instrument, Parts
@@ -51,14 +51,6 @@ class _Observing:
 
 
 Dice = Callable[[], float]
-
-
-class Handle(Protocol):
-    """What a decorator makes of a function."""
-
-    recipe: Recipe
-
-    def wire(self, parts: Parts) -> None: ...
 
 
 #: What puts something around a store: the testing kit's way in.

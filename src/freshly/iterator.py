@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
 from contextlib import aclosing, closing
-from contextvars import ContextVar
 from dataclasses import replace
 from functools import partial, update_wrapper
-from inspect import BoundArguments, Signature, isasyncgenfunction, signature
+from inspect import BoundArguments, Signature, signature
 from types import FunctionType, GenericAlias
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from .core.engine import ALONE, COLD
 from .core.events import SequenceTooLong
@@ -27,18 +26,14 @@ from .options import IteratorOptions
 from .options import recipe as recipe_of
 from .production import TOO_LONG, Production
 from .runtime.threads import finish
-from .side import Side
-from .verbs import stand_on
-
-if TYPE_CHECKING:
-    from .parts import Parts
+from .verbs import InSteps, stand_on
 
 # Longer sequences are streams: who reads them wants the next element and not the whole, and a
 # thousand rows are what a page or a report has.
 DEFAULT_MAX_LENGTH = 1000
 
 
-class CachedIterator:
+class CachedIterator(InSteps):
     """The handle of one generator function."""
 
     def __init__(
@@ -51,20 +46,14 @@ class CachedIterator:
         max_length: int,
         is_bypassed: Callable[[], bool],
     ) -> None:
-        self.function = function
-        self.recipe = recipe
-        self._keys = keys
-        self._tags = tags
+        super().__init__(function, recipe=recipe, keys=keys, tags=tags, is_bypassed=is_bypassed)
         self._most = max_length
-        self._is_bypassed = is_bypassed
-        self._is_async = isasyncgenfunction(function)
         self._signature: Signature = signature(function)
-        self._parts: Parts
         self.wrapper = self._written()
-        stand_on(self.wrapper, self, is_async=self._is_async)
+        stand_on(self.wrapper, self)
 
     def _written(self) -> FunctionType:
-        if self._is_async:
+        if self.is_async:
 
             async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
                 async with aclosing(self._given(self.bound(args, kwargs))) as elements:
@@ -82,31 +71,6 @@ class CachedIterator:
         wrapped: FunctionType = written
         return wrapped
 
-    def wire(self, parts: Parts) -> None:
-        """Put ``parts`` behind the function: from now on it reads and writes there."""
-        self._parts = parts
-
-    @property
-    def parts(self) -> Parts:
-        return self._parts
-
-    @property
-    def is_async(self) -> bool:
-        return self._is_async
-
-    @property
-    def vary(self) -> tuple[ContextVar[Any], ...]:
-        """The context variables that are in the key."""
-        return self._keys.vary
-
-    @property
-    def side(self) -> Side:
-        return self._parts.awaited if self._is_async else self._parts.stepped
-
-    @property
-    def is_bypassed(self) -> bool:
-        return self._is_bypassed()
-
     # -- calls -------------------------------------------------------------------------------
 
     def bound(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> BoundArguments:
@@ -123,18 +87,13 @@ class CachedIterator:
         load = self._instrumented(partial(self._gather, bound, key.text))
         return Call(key.text, tags, self.recipe, load, dict(bound.arguments), is_local=key.is_local)
 
-    def _instrumented(self, loader: Callable[[], Any]) -> Callable[[], Any]:
-        for instrument in self._parts.instruments:
-            loader = instrument(self, loader)
-        return loader
-
     def _run(self, bound: BoundArguments) -> Any:
         return self.function(*bound.args, **bound.kwargs)
 
     async def _gather(self, bound: BoundArguments, key: str) -> Any:
         """Return all elements, or ``TOO_LONG``."""
         elements: list[Any] = []
-        if self._is_async:
+        if self.is_async:
             async with aclosing(self._run(bound)) as source:
                 async for element in source:
                     elements.append(element)

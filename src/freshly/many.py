@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextvars import ContextVar
 from functools import partial, update_wrapper
-from inspect import BoundArguments, iscoroutinefunction
+from inspect import BoundArguments
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from .core.batch import Batch, Brought, Gathered
 from .core.key import Key, KeyMaker
@@ -23,12 +22,8 @@ from .options import recipe as recipe_of
 from .plural import Plural
 from .returned import ABSENT, Form, filled, form_of, give, read_returned, value_type
 from .runtime.threads import finish
-from .side import Side
 from .together import Together, with_missing
-from .verbs import stand_on
-
-if TYPE_CHECKING:
-    from .parts import Parts
+from .verbs import InSteps, stand_on
 
 
 class Asked(NamedTuple):
@@ -40,7 +35,7 @@ class Asked(NamedTuple):
     batch: Batch
 
 
-class CachedMany:
+class CachedMany(InSteps):
     """The handle of one function of many."""
 
     def __init__(
@@ -55,21 +50,15 @@ class CachedMany:
         form: Form,
         is_bypassed: Callable[[], bool],
     ) -> None:
-        self.function = function
-        self.recipe = recipe
+        super().__init__(function, recipe=recipe, keys=keys, tags=tags, is_bypassed=is_bypassed)
         self._plural = plural
-        self._keys = keys
-        self._tags = tags
         self._together = together
         self._form = form
-        self._is_bypassed = is_bypassed
-        self._is_async = iscoroutinefunction(function)
-        self._parts: Parts
         self.wrapper = self._written()
-        stand_on(self.wrapper, self, is_async=self._is_async)
+        stand_on(self.wrapper, self)
 
     def _written(self) -> FunctionType:
-        if self._is_async:
+        if self.is_async:
 
             async def wrapper(*args: Any, **kwargs: Any) -> Any:
                 return await self.read(self.bound(args, kwargs))
@@ -84,31 +73,6 @@ class CachedMany:
         update_wrapper(written, self.function)
         wrapped: FunctionType = written
         return wrapped
-
-    def wire(self, parts: Parts) -> None:
-        """Put ``parts`` behind the function: from now on it reads and writes there."""
-        self._parts = parts
-
-    @property
-    def parts(self) -> Parts:
-        return self._parts
-
-    @property
-    def is_async(self) -> bool:
-        return self._is_async
-
-    @property
-    def vary(self) -> tuple[ContextVar[Any], ...]:
-        """The context variables that are in the key."""
-        return self._keys.vary
-
-    @property
-    def side(self) -> Side:
-        return self._parts.awaited if self._is_async else self._parts.stepped
-
-    @property
-    def is_bypassed(self) -> bool:
-        return self._is_bypassed()
 
     # -- reading -----------------------------------------------------------------------------
 
@@ -183,10 +147,7 @@ class CachedMany:
         ids = [call.arguments[self._plural.each] for call in calls]
         arguments = {**bound.arguments, self._plural.many: self._plural.collect(ids)}
         whole = BoundArguments(self._plural.signature, arguments)
-        load = self._loader(whole)
-        for instrument in self._parts.instruments:
-            load = instrument(self, load)
-        returned = await load()
+        returned = await self._instrumented(self._loader(whole))()
         keys = [call.key for call in calls]
         name = self.function.__qualname__
         brought = read_returned(returned, ids, keys, name=name, form=self._form)
@@ -194,7 +155,7 @@ class CachedMany:
 
     def _loader(self, bound: BoundArguments) -> Callable[[], Awaitable[Any]]:
         function = partial(self.function, *bound.args, **bound.kwargs)
-        if self._is_async:
+        if self.is_async:
             return function
 
         async def load() -> Any:

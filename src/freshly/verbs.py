@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from inspect import BoundArguments
 from types import FunctionType
-from typing import Any, Protocol
+from typing import Any
 
 from .bound import VERBS
 from .core.entry import Entry
 from .core.recipe import Call
+from .handle import Handle
 from .runtime.threads import finish
-from .side import Side
 
 
-class Handle(Protocol):
-    """What verbs stand on. ``one`` makes the call of one entry, ``bound`` arguments of a whole one."""
+class InSteps(Handle):
+    """The handle of such a function: ``one`` makes the call of one entry, ``bound`` all arguments."""
 
-    function: Callable[..., Any]
+    def one(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
+        raise NotImplementedError
 
-    @property
-    def side(self) -> Side: ...
+    def bound(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> BoundArguments:
+        raise NotImplementedError
 
-    @property
-    def is_bypassed(self) -> bool: ...
-
-    def one(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call: ...
-
-    def bound(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> BoundArguments: ...
-
-    async def refresh(self, bound: BoundArguments) -> Any: ...
+    async def refresh(self, bound: BoundArguments) -> Any:
+        raise NotImplementedError
 
 
-def stand_on(wrapper: FunctionType, handle: Handle, *, is_async: bool) -> None:
+def stand_on(wrapper: FunctionType, handle: InSteps) -> None:
     """Give ``wrapper`` the verbs of ``handle``, in its colour."""
-    verbs = AsyncVerbs(handle) if is_async else BlockingVerbs(handle)
+    verbs = AsyncVerbs(handle) if handle.is_async else BlockingVerbs(handle)
     for verb in VERBS:
         setattr(wrapper, verb, getattr(verbs, verb))
     # Keeps the handle alive as long as the function, and no longer.
@@ -44,7 +39,7 @@ def stand_on(wrapper: FunctionType, handle: Handle, *, is_async: bool) -> None:
 class Verbs:
     """Both colours. What is about an entry takes one id, if there are many."""
 
-    def __init__(self, handle: Handle) -> None:
+    def __init__(self, handle: InSteps) -> None:
         self._handle = handle
         self.uncached = handle.function
 

@@ -74,6 +74,33 @@ async def test_no_more_run_than_setup_says_and_those_that_wait_run_after_them(
     assert cache.stats().refreshes_dropped == 0
 
 
+async def test_their_number_may_stand_in_the_query_of_the_url(
+    cache: Cache, clock: ManualClock, step: Stepper
+) -> None:
+    cache.setup("mem://?max_refreshes=2&max_entries=5")
+
+    @cache.soft("1h", soft_ttl="1m")
+    async def get(name: str) -> str:
+        if clock.now():
+            await step.stop("refreshing")
+        return name
+
+    for name in "abc":
+        await get(name)
+    clock.advance("1m")
+    for name in "abc":
+        await get(name)
+    await step.reached("refreshing")
+    await step.settle()
+    assert step.visits("refreshing") == 2
+
+    for _ in range(3):
+        await step.reached("refreshing")
+        step.go("refreshing")
+        await step.settle()
+    assert step.visits("refreshing") == 3
+
+
 async def test_a_stale_value_goes_before_an_early_one_and_then_what_is_read_most(
     cache: Cache, clock: ManualClock, step: Stepper
 ) -> None:

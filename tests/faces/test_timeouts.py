@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 
 from freshly import Cache, ConfigurationError, FreshlyError, LoadTimeout
+from freshly.core.patience import Timeouts
+from freshly.observe import LoadTimedOut
 from freshly.runtime.threads import LOAD_THREADS
 from freshly.testing import ManualClock, Stepper, ThreadStepper
 
@@ -82,7 +84,7 @@ class TestSoftTimeout:
         assert not reader.done()
 
         clock.advance("100ms")
-        assert await reader == 1
+        assert await step.ended(reader) == 1
 
         step.go("loading")
         await step.settle()
@@ -108,7 +110,7 @@ class TestSoftTimeout:
         clock.advance("1.9s")
         step.go("loading")
 
-        assert await reader == 2
+        assert await step.ended(reader) == 2
         assert clock.alarms == 0
         assert cache.stats().timeouts == 0
 
@@ -131,10 +133,10 @@ class TestSoftTimeout:
         await step.settle()
 
         clock.advance("1s")
-        assert await first == 1
+        assert await step.ended(first) == 1
         assert not second.done()
         clock.advance("1s")
-        assert await second == 1
+        assert await step.ended(second) == 1
 
         assert source.loads == 2
         step.go("loading")
@@ -156,7 +158,7 @@ class TestSoftTimeout:
         reader = step.start(get())
         await step.reached("loading")
         clock.advance("2s")
-        await reader
+        await step.ended(reader)
 
         newcomer = step.start(get())
         await step.settle()
@@ -180,7 +182,7 @@ class TestSoftTimeout:
         assert not reader.done()
         step.go("loading")
 
-        assert await reader == 1
+        assert await step.ended(reader) == 1
 
     async def test_a_value_that_was_invalidated_before_the_read_is_never_served_so(
         self, cache: Cache, clock: ManualClock, source: Source, step: Stepper
@@ -203,7 +205,7 @@ class TestSoftTimeout:
         assert not reader.done()
         step.go("loading")
 
-        assert await reader == 2
+        assert await step.ended(reader) == 2
 
     async def test_nor_one_that_is_invalidated_while_the_read_waits(
         self, cache: Cache, clock: ManualClock, source: Source, step: Stepper
@@ -226,7 +228,7 @@ class TestSoftTimeout:
         assert not reader.done()
         step.go("loading")
 
-        assert await reader == 2
+        assert await step.ended(reader) == 2
 
     async def test_the_load_behind_lands_under_its_own_stamp(
         self, cache: Cache, clock: ManualClock, source: Source, step: Stepper
@@ -245,7 +247,7 @@ class TestSoftTimeout:
         reader = step.start(get())
         await step.reached("loading")
         clock.advance("2s")
-        assert await reader == 1
+        assert await step.ended(reader) == 1
 
         source.version = 2
         await cache.delete_tags("t")
@@ -272,7 +274,7 @@ class TestSoftTimeout:
         reader = step.start(get())
         await step.reached("loading")
         clock.advance("2s")
-        assert await reader == 1
+        assert await step.ended(reader) == 1
         step.go("loading")
         await step.settle()
 
@@ -312,7 +314,8 @@ class TestSoftTimeout:
         readers = [step.start(get()) for _ in range(3)]
         await step.reached("loading")
         clock.advance("2s")
-        await asyncio.gather(*readers)
+        for reader in readers:
+            await step.ended(reader)
         step.go("loading")
         await step.settle()
 
@@ -337,7 +340,7 @@ class TestHardTimeout:
         clock.advance("1.5s")
 
         with pytest.raises(LoadTimeout) as caught:
-            await reader
+            await step.ended(reader)
         error = caught.value
         assert isinstance(error, FreshlyError)
         assert isinstance(error, TimeoutError)
@@ -369,7 +372,7 @@ class TestHardTimeout:
         await step.reached("loading")
         clock.advance("2s")
         with pytest.raises(LoadTimeout):
-            await reader
+            await step.ended(reader)
 
         step.go("loading")
         await step.settle()
@@ -396,7 +399,7 @@ class TestHardTimeout:
         assert not later.done()
         step.go("loading")
 
-        assert await patient == 1
+        assert await step.ended(patient) == 1
         assert await later == 1
         assert source.loads == 1
 
@@ -416,7 +419,7 @@ class TestHardTimeout:
         await step.reached("loading")
         clock.advance("2s")
 
-        assert await reader == 1
+        assert await step.ended(reader) == 1
         step.go("loading")
         await step.settle()
 
@@ -446,12 +449,12 @@ class TestHardTimeout:
         await step.settle()
 
         if not invalidated:
-            assert await reader == 1
+            assert await step.ended(reader) == 1
         else:
             assert not reader.done()
             clock.advance("4s")
             with pytest.raises(LoadTimeout, match="hard_timeout=5 seconds"):
-                await reader
+                await step.ended(reader)
         step.go("loading")
         await step.settle()
 
@@ -469,7 +472,7 @@ class TestHardTimeout:
         await step.reached("loading")
         clock.advance("2s")
         with pytest.raises(LoadTimeout):
-            await reader
+            await step.ended(reader)
         source.version = 2
         await cache.delete_tags("t")
         step.go("loading")
@@ -490,7 +493,7 @@ class TestHardTimeout:
         await step.reached("loading")
         clock.advance("2s")
         with pytest.raises(LoadTimeout):
-            await reader
+            await step.ended(reader)
         source.version = 2
         await cache.delete_tags("t")
         newcomer = step.start(get())
@@ -543,7 +546,7 @@ class TestHardTimeout:
         await step.reached("loading")
         clock.advance("2s")
         with pytest.raises(LoadTimeout):
-            await first
+            await step.ended(first)
         second = step.start(get())
         await step.settle()
         second.cancel()
@@ -616,9 +619,97 @@ class TestHardTimeout:
         await step.reached("loading")
         clock.advance("2s")
 
-        assert await reader == -1
+        assert await step.ended(reader) == -1
         step.go("loading")
         await step.settle()
+
+
+class TestTelling:
+    """A slow source is hidden by an older value as one that fails is. So observers hear of it."""
+
+    async def test_an_event_says_who_waited_how_long_and_that_an_older_value_stood_in(
+        self, cache: Cache, clock: ManualClock, source: Source, step: Stepper
+    ) -> None:
+        heard: list[LoadTimedOut] = []
+        cache.observe(heard.append, LoadTimedOut)
+
+        @cache("1m", grace="1h", soft_timeout="2s", hard_timeout="5s", key="k")
+        async def get() -> int:
+            seen = source.read()
+            if source.loads > 1:
+                await step.stop("loading")
+            return seen
+
+        await get()
+        clock.advance("1m")
+        reader = step.start(get())
+        await step.reached("loading")
+        assert heard == []
+        clock.advance("2s")
+        await step.ended(reader)
+
+        [event] = heard
+        assert (event.key, event.seconds, event.error) == ("k", 2.0, None)
+        assert event.function.endswith("get")
+        step.go("loading")
+        await step.settle()
+
+    async def test_or_which_error_the_reader_got(
+        self, cache: Cache, clock: ManualClock, step: Stepper
+    ) -> None:
+        heard: list[LoadTimedOut] = []
+        cache.observe(heard.append, LoadTimedOut)
+
+        @cache("1m", hard_timeout="5s", key="k")
+        async def get() -> int:
+            await step.stop("loading")
+            return 1
+
+        reader = step.start(get())
+        await step.reached("loading")
+        clock.advance("5s")
+        with pytest.raises(LoadTimeout) as caught:
+            await step.ended(reader)
+
+        assert [(one.key, one.seconds, one.error) for one in heard] == [("k", 5.0, caught.value)]
+        step.go("loading")
+        await step.settle()
+
+    async def test_a_read_of_many_tells_it_of_each_value(
+        self, cache: Cache, clock: ManualClock, source: Source, step: Stepper
+    ) -> None:
+        heard: list[LoadTimedOut] = []
+        cache.observe(heard.append, LoadTimedOut)
+
+        @cache.many("1m", grace="1h", soft_timeout="2s", key="k:{one}", each="one")
+        async def get(ones: list[int]) -> dict[int, int]:
+            source.read()
+            if source.loads > 1:
+                await step.stop("loading")
+            return dict.fromkeys(ones, 1)
+
+        await get([1, 2])
+        clock.advance("1m")
+        reader = step.start(get([1, 2]))
+        await step.reached("loading")
+        clock.advance("2s")
+        await step.ended(reader)
+
+        assert [(one.key, one.error) for one in heard] == [("k:1", None), ("k:2", None)]
+        step.go("loading")
+        await step.settle()
+
+
+def test_a_read_that_was_late_once_does_not_wait_for_its_soft_timeout_again() -> None:
+    """It would come to it at once, and again and again."""
+    patience = Timeouts(soft=2.0, hard=5.0).begin(now=100.0)
+    assert patience.until(may_stand_in=True) == 102.0
+
+    patience.run_out(102.0)
+
+    assert patience.until(may_stand_in=True) == 105.0
+    assert patience.is_late
+    assert not patience.is_over
 
 
 class TestTheLoadThatGoesOn:
@@ -674,7 +765,7 @@ class TestTheLoadThatGoesOn:
         await step.reached("loading")
         clock.advance("2s")
         with pytest.raises(LoadTimeout):
-            await reader
+            await step.ended(reader)
         assert outcomes == []
 
         await cache.close()
@@ -693,7 +784,7 @@ class TestTheLoadThatGoesOn:
         await step.reached("loading")
         clock.advance("2s")
         with pytest.raises(LoadTimeout):
-            await reader
+            await step.ended(reader)
 
         cache.setup()
         await cache.ping()
@@ -931,7 +1022,7 @@ class TestOptions:
         reader = step.start(cache.get_or_set("a", load, **ask))
         await step.reached("loading")
         clock.advance("1s")
-        assert await reader == 1
+        assert await step.ended(reader) == 1
         step.go("loading")
         await step.settle()
 
@@ -947,7 +1038,7 @@ class TestOptions:
         await step.reached("loading")
         clock.advance("2s")
         with pytest.raises(LoadTimeout):
-            await reader
+            await step.ended(reader)
         step.go("loading")
         await step.settle()
 

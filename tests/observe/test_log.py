@@ -20,6 +20,7 @@ from freshly.observe import (
     InvalidationsLost,
     Loaded,
     LoadFailed,
+    LoadTimedOut,
     Log,
     MarkedStale,
     ServedExpired,
@@ -62,6 +63,11 @@ def lines(heard: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
             ServedExpired("k", "app.get", ERROR),
             "WARNING",
             "the expired value of k stands in: OSError('no route')",
+        ),
+        (
+            LoadTimedOut("k", "app.get", 0.5, None),
+            "WARNING",
+            "the load of k took longer than 0.5 s, its expired value stands in",
         ),
         (StoreFailed("look", "k", ERROR), "WARNING", "look of k failed: OSError('no route')"),
         (
@@ -145,6 +151,12 @@ def test_a_load_that_its_caller_saw_fail_is_not_written(heard: pytest.LogCapture
     assert heard.records == []
 
 
+def test_nor_is_a_timeout_that_its_caller_got(heard: pytest.LogCaptureFixture) -> None:
+    Log()(LoadTimedOut("k", "app.get", 0.5, ERROR))
+
+    assert heard.records == []
+
+
 def test_a_read_that_was_spared_the_question_is_not_written(heard: pytest.LogCaptureFixture) -> None:
     """StoreDown has said it. While the store is down every read would say it again."""
     Log()(StoreFailed("look", "k", StoreUnreachableError("down", was_asked=False)))
@@ -200,6 +212,23 @@ class TestRepeats:
             "look of k0 failed: OSError('no route')",
             "look of k60 failed: OSError('no route') (and 59 more since this was last said)",
             "look of k120 failed: OSError('no route') (and 59 more since this was last said)",
+        ]
+
+    def test_timeouts_of_one_function_are_alike(
+        self, heard: pytest.LogCaptureFixture, clock: ManualClock
+    ) -> None:
+        log = Log(now=clock.now)
+        for number in range(3):
+            log(LoadTimedOut(f"k:{number}", "app.get", 0.5, None))
+        log(LoadTimedOut("j", "app.other", 0.5, None))
+        clock.advance("1m")
+        log(LoadTimedOut("k:3", "app.get", 0.5, None))
+
+        stands = "its expired value stands in"
+        assert [text for _, text in lines(heard)] == [
+            f"the load of k:0 took longer than 0.5 s, {stands}",
+            f"the load of j took longer than 0.5 s, {stands}",
+            f"the load of k:3 took longer than 0.5 s, {stands} (and 2 more since this was last said)",
         ]
 
     def test_another_operation_and_another_error_are_news(

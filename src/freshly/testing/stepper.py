@@ -10,7 +10,7 @@
     await step.reached("loading")       # runs the loop until a loader stands there
     await cache.delete_tags("user:1")   # now, in the middle of the load
     step.go("loading")
-    assert await reader == ...
+    assert await step.ended(reader) == ...
 
 No time passes: the loop is turned until the awaited thing has happened, and if it has not after
 very many turns the test fails instead of hanging.
@@ -61,6 +61,16 @@ class Stepper:
                 return
             await asyncio.sleep(0)
         raise AssertionError(f"nobody came to {point!r}; points reached: {sorted(self._visits)}")
+
+    async def ended(self, caller: asyncio.Task[T]) -> T:
+        """Run the loop until ``caller`` has ended, and return what it got or raise what it raised."""
+        for _ in range(MANY_TURNS):
+            if caller.done():
+                return caller.result()
+            await asyncio.sleep(0)
+        raise AssertionError(
+            f"{caller.get_name()} goes on waiting; points reached: {sorted(self._visits)}"
+        )
 
     def go(self, point: str) -> None:
         """Let the one go who has stood longest at ``point``."""
