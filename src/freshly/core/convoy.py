@@ -137,8 +137,10 @@ class Convoy(Engine):
 
         Those that nothing can stand in for come first: they decide how long the whole takes.
         """
-        for rider in sorted(riders, key=lambda rider: rider.may_stand_in):
-            until = trip.patience.until(may_stand_in=rider.may_stand_in)
+        in_order = sorted(riders, key=lambda rider: rider.may_stand_in)
+        # Before the first of them runs out.
+        instants = [trip.patience.until(may_stand_in=rider.may_stand_in) for rider in in_order]
+        for rider, until in zip(in_order, instants, strict=True):
             subscribe = partial(self._flights.call_at_end, rider.flight)
             if not await self._runtime.wait(subscribe, until):
                 trip.patience.run_out(until)
