@@ -22,7 +22,7 @@ INSTALLED = $$(ls -d "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.*/bin/python3 2>
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow test-all test-redis-matrix test-redis check format model model-smoke bench bench-check build changelog clean
+.PHONY: help demo test test-slow test-all test-redis-matrix test-redis check format model model-smoke proofs chaos bench bench-check build changelog clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -53,6 +53,14 @@ model: $(VENV)/.dev ## Explore the protocol model in full
 
 model-smoke: $(VENV)/.dev ## Explore the protocol model, the short way
 	$(BIN)/python -m proofs.model --smoke $(ARGS)
+
+proofs: $(VENV)/.dev ## Check the promise at length: the model, histories, processes
+	$(BIN)/python -m proofs.model
+	FRESHLY_SEEDS=500 $(BIN)/python -m pytest tests/checker tests/model tests/core/test_traps.py
+	$(BIN)/python -m pytest -m slow tests/redis/test_processes.py
+
+chaos: $(VENV)/.dev ## Break servers, networks and processes under traffic (ARGS="--seconds 60")
+	$(BIN)/python -m proofs.chaos $(ARGS)
 
 bench: .venv-bench/.ready ## Measure freshly and its peers (ARGS="hit keys" to choose; benchmarks/README.md)
 	.venv-bench/bin/python -m benchmarks $(ARGS)

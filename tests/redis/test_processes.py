@@ -75,7 +75,7 @@ def test_nor_while_connections_server_stamps_scripts_and_processes_fail(
     assert set(outcome.faults) == set(FAULTS)
 
 
-@pytest.mark.parametrize("fault", ["rewind", "hang"])
+@pytest.mark.parametrize("fault", ["rewind", "hang", "lose"])
 def test_nor_when_the_server_hangs_or_loses_its_last_writes(
     fault: str, private_server: Server, tmp_path: Path
 ) -> None:
@@ -84,6 +84,16 @@ def test_nor_when_the_server_hangs_or_loses_its_last_writes(
 
     keeps_the_promise(outcome)
     assert outcome.facts["store errors"] > 0
+
+
+def test_nor_while_the_network_breaks_and_the_memory_is_full(
+    private_server: Server, tmp_path: Path
+) -> None:
+    faults = ("cut", "half", "freeze", "fill", "flush")
+    outcome = judged(private_server, tmp_path, faults, seconds=6.0)
+
+    keeps_the_promise(outcome)
+    assert set(outcome.faults) == set(faults)
 
 
 MUTANTS = [("stamp_after_load", ()), ("no_nonce", ("evict",)), ("join_without_stamp", ())]

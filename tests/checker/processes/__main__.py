@@ -64,7 +64,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     options.kind = next(one for one in KINDS if one.name == options.server)
     if options.url and (needed := set(OWN_SERVER) & set(options.faults)):
         parser.error(
-            f"{', '.join(sorted(needed))} kills the server: leave --url out to have one started"
+            f"{', '.join(sorted(needed))}: on a server of the run's own only, so leave --url out"
         )
     return options
 

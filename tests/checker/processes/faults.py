@@ -11,25 +11,36 @@ from functools import cached_property
 
 import redis
 
+from tests.servers.proxy import Mode, Proxy
 from tests.servers.server import Server
 
-# Seconds between two faults, on average, and how long a process is stopped.
+# Seconds between two faults, on average, how long a process is stopped, and how long a server or the
+# way to it does not answer: longer than a time-out.
 RHYTHM = 0.35
 STOPPED = 0.3
+SILENT = 1.0
 
 
 class Faults:
     """Does the faults of ``names`` to ``server`` and ``pids`` until it is told to end.
 
-    Those that begin or end processes need a server of the run's own.
+    Those that begin or end processes need a server of the run's own, those of the network a ``proxy``
+    that the processes reach it by.
     """
 
     def __init__(
-        self, names: Sequence[str], url: str, server: Server | None, pids: Sequence[int], seed: int
+        self,
+        names: Sequence[str],
+        url: str,
+        server: Server | None,
+        pids: Sequence[int],
+        seed: int,
+        proxy: Proxy | None = None,
     ) -> None:
         self.done: list[str] = []
         self._names = names
         self._server = server
+        self._proxy = proxy
         self._pids = pids
         self._chance = random.Random(f"{seed} faults")
         self._url = url
@@ -51,7 +62,7 @@ class Faults:
 
     def kill(self) -> None:
         """Cut every connection to the server but this one."""
-        self._client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        self._client.client_kill_filter(_type="normal", skipme=True)
 
     def restart(self) -> None:
         """Kill the server and start it empty."""
@@ -89,9 +100,47 @@ class Faults:
         assert self._server is not None
         self._server.stop()
         try:
-            threading.Event().wait(1.0)
+            threading.Event().wait(SILENT)
         finally:
             self._server.resume()
+
+    def flush(self) -> None:
+        """Take everything away: stamps and entries alike."""
+        self._client.flushall()
+
+    def fill(self) -> None:
+        """Leave too little memory, so that the server evicts stamps and entries as they come."""
+        self._client.config_set("maxmemory-policy", "allkeys-random")
+        self._client.config_set("maxmemory", int(self._client.info("memory")["used_memory"]) - 1)
+        threading.Event().wait(STOPPED)
+        self._client.config_set("maxmemory", 0)
+
+    def cut(self) -> None:
+        """End all connections in the middle of whatever they carry."""
+        assert self._proxy is not None
+        self._proxy.cut()
+
+    def freeze(self) -> None:
+        """Let nothing through for a while. What was sent meanwhile arrives after all, too late."""
+        self._through("freeze")
+
+    def lose(self) -> None:
+        """Have the server carry out what it is told, and lose its answers."""
+        self._through("lose")
+        self.cut()
+
+    def half(self) -> None:
+        """Let half of an answer through, and then nothing more."""
+        self._through("half")
+        self.cut()
+
+    def _through(self, mode: Mode) -> None:
+        assert self._proxy is not None
+        self._proxy.mode = mode
+        try:
+            threading.Event().wait(SILENT)
+        finally:
+            self._proxy.mode = "pass"
 
 
 FAULTS: dict[str, Callable[[Faults], None]] = {
@@ -102,7 +151,15 @@ FAULTS: dict[str, Callable[[Faults], None]] = {
     "scripts": Faults.scripts,
     "stop": Faults.stop,
     "hang": Faults.hang,
+    "flush": Faults.flush,
+    "fill": Faults.fill,
+    "cut": Faults.cut,
+    "freeze": Faults.freeze,
+    "lose": Faults.lose,
+    "half": Faults.half,
 }
 
-# These need a server that the run may kill.
-OWN_SERVER = ("restart", "rewind", "hang")
+# These need a way to the server on which things go wrong.
+ON_THE_WAY = ("cut", "freeze", "lose", "half")
+# These need a server that the run may kill, fill up, or put a proxy before.
+OWN_SERVER = ("restart", "rewind", "hang", "fill", *ON_THE_WAY)

@@ -7,13 +7,14 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from freshly.testing import History, Journal, judge, read_journal
+from tests.servers.proxy import Proxy
 from tests.servers.server import Server
 
-from .faults import Faults
+from .faults import ON_THE_WAY, Faults
 from .plan import Plan
 
 ROOT = Path(__file__).parents[3]
@@ -48,15 +49,22 @@ class Outcome:
 def run(plan: Plan, *, faults: Sequence[str] = (), server: Server | None = None) -> Outcome:
     """Run ``plan`` and return what it met.
 
+    Faults of the network, and those that kill the server, need a ``server`` of the run's own.
     Raises ``RuntimeError`` if a process ended with an error; why, it has written to standard error.
     """
     with ExitStack() as stack:
+        proxy = None
+        if set(faults) & set(ON_THE_WAY):
+            assert server is not None
+            proxy = stack.enter_context(Proxy(server.socket))
+            plan = replace(plan, url=proxy.url)
         workers = [stack.enter_context(_started(plan, number)) for number in range(plan.processes)]
         # Popen waits for its process at the end of the block; without this it could wait for ever.
         stack.callback(_kill_all, workers)
         for worker in workers:
             _expect_ready(worker)
-        trouble = Faults(faults, plan.url, server, [one.pid for one in workers], plan.seed)
+        pids = [one.pid for one in workers]
+        trouble = Faults(faults, plan.url, server, pids, plan.seed, proxy)
         for worker in workers:
             assert worker.stdin is not None
             worker.stdin.write("go\n")
