@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from .layout import KEY_HOLD, LATEST_HOLD, QUARANTINE, TAG_HOLD, Layout, encoded
-from .reading import Reading
+from .reading import Reading, number_of
 
 #: Held, and nobody can say until when: whoever wants to share such a value comes too late.
 UNKNOWN = float("-inf")
@@ -59,11 +59,13 @@ class HeldNow:
 
 
 def ends_of(packed: bytes) -> Iterable[tuple[str, int]]:
-    """Return the holds of one name: token and end, in milliseconds of the server's clock."""
-    for one in packed.split(b";"):
-        token, equals, end = one.partition(b"=")
-        if equals:
-            yield token.decode(), int(end)
+    """Return the holds of one name: token and end, in milliseconds of the server's clock.
+
+    What is damaged may have been a hold: its end is far.
+    """
+    for one in filter(None, packed.split(b";")):
+        token, _, end = one.partition(b"=")
+        yield token.decode(errors="replace"), number_of(end)
 
 
 def first_end(packed: bytes, now: int, besides: Collection[str]) -> int | None:

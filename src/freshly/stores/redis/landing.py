@@ -41,8 +41,13 @@ class Landing(NamedTuple):
         )
 
     def after(self, packed: bytes) -> Landing | None:
-        """Return the same, compared with all of ``packed``; ``None`` if its key matches one of them."""
+        """Return the same, compared with all of ``packed``.
+
+        ``None`` if its key matches one of them, or nobody can say.
+        """
         patterns = patterns_of(packed)
+        if not patterns:
+            return None
         for sequence, pattern in patterns:
             if sequence > self.key_at.sequence and pattern.match(self.entry.key):
                 return None

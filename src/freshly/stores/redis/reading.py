@@ -19,9 +19,11 @@ from .layout import (
     HEAD,
     KEY,
     KEY_HOLD,
+    LATEST_HOLD,
     LAYOUT,
     NONCE,
     PATTERNS,
+    QUARANTINE,
     SEQUENCE,
     STALE,
     TAG,
@@ -29,6 +31,16 @@ from .layout import (
     Layout,
     encoded,
 )
+
+#: Later than any sequence and any time: what a number means that somebody else has written over.
+FAR = 2**62
+# A number as the scripts write it has no more digits.
+MOST_DIGITS = 15
+
+
+def number_of(text: bytes) -> int:
+    """Return the number that ``text`` is, ``FAR`` if it is none: what is damaged makes invalid."""
+    return int(text) if text.isdigit() and len(text) <= MOST_DIGITS else FAR
 
 
 class Position(NamedTuple):
@@ -63,17 +75,25 @@ class Bucket:
     def __init__(self, fields: Mapping[bytes, bytes | None], fence: bytes) -> None:
         self._fields = fields
         nonce = fields[NONCE]
-        #: Whether it exists and belongs to the primary that answered.
-        self.is_there = nonce is not None and fields[FENCE] == fence
-        self.position = Position(nonce or b"", int(fields[SEQUENCE] or 0))
-        self.floor = int(fields[FLOOR] or 0)
+        #: Whether it exists, belongs to the primary that answered, and is as our scripts write it.
+        self.is_there = nonce is not None and fields[FENCE] == fence and self._is_sound()
+        self.position = Position(nonce or b"", self.number(SEQUENCE))
+        self.floor = self.number(FLOOR)
+
+    def _is_sound(self) -> bool:
+        numbers = (SEQUENCE, FLOOR, QUARANTINE, LATEST_HOLD)
+        packed = self._fields[PATTERNS]
+        return all(self.number(field) < FAR for field in numbers) and (
+            packed is None or patterns_of(packed) is not None
+        )
 
     @property
     def layout(self) -> bytes | None:
         return self._fields[LAYOUT]
 
     def number(self, field: bytes) -> int:
-        return int(self._fields.get(field) or 0)
+        text = self._fields.get(field)
+        return 0 if text is None else number_of(text)
 
     def has(self, field: bytes) -> bool:
         return field in self._fields
@@ -95,22 +115,31 @@ class Bucket:
         packed = self._fields[PATTERNS]
         return packed is None or not any(
             sequence > position.sequence and pattern.match(key)
-            for sequence, pattern in patterns_of(packed)
+            for sequence, pattern in patterns_of(packed) or ()
         )
 
 
+_HEAD_OF_PATTERN = re.compile(rb"(\d{1,15}):(\d{1,15}):")
+
+
 @lru_cache(maxsize=16)
-def patterns_of(packed: bytes) -> Sequence[tuple[int, re.Pattern[str]]]:
-    """Return the globs that were deleted, with the sequence of each; the newest comes last."""
+def patterns_of(packed: bytes) -> Sequence[tuple[int, re.Pattern[str]]] | None:
+    """Return the globs that were deleted, with the sequence of each; the newest comes last.
+
+    ``None`` if ``packed`` is not as our scripts write it.
+    """
     found, place = [], 0
     while place < len(packed):
-        head = re.compile(rb"(\d+):(\d+):").match(packed, place)
+        head = _HEAD_OF_PATTERN.match(packed, place)
         if head is None:
-            break
+            return None
         place = head.end() + int(head[2])
-        text = packed[head.end() : place].decode("utf-8", "surrogatepass")
+        try:
+            text = packed[head.end() : place].decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError:
+            return None
         found.append((int(head[1]), re.compile(translate(text))))
-    return found
+    return found if place == len(packed) else None
 
 
 def fields_of(layout: Layout, bucket: int, keys: Iterable[str], tags: Iterable[str]) -> list[bytes]:

@@ -41,7 +41,7 @@ from .layout import (
 from .leases import RedisLeases
 from .line import Question
 from .lines import Lines
-from .reading import Bucket, Moment, Position, Reading
+from .reading import Bucket, Moment, Position, Reading, number_of
 from .scripts import PRUNE, RIGHT
 
 # Keys of one SCAN, names of one HSCAN: some milliseconds of the server's time at most.
@@ -536,7 +536,7 @@ class RedisStore:
             _, nonce, sequence, floor, prunable, _, before = reply
             position = positions[bucket] = Position(nonce, int(sequence))
             for name, former in zip(some, before, strict=True):
-                found[name] = position, max(int(former or 0), int(floor))
+                found[name] = position, max(number_of(former or b"0"), int(floor))
             if int(prunable) > int(floor):
                 self._hub.prunable[bucket] = Position(nonce, int(prunable))
         moment = self._hub.moment = Moment(positions)

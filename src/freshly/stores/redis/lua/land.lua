@@ -18,12 +18,14 @@ local floor, compared = tonumber(found[2]), tonumber(ARGV[4])
 for place = 6, #ARGV, 2 do
   local stamp = tonumber(ARGV[place + 1])
   local mark = tonumber(redis.call('HGET', bucket, ARGV[place]) or '0')
-  if stamp < floor or stamp < mark then return 0 end
+  -- A mark that is no number counts as later than any stamp, as for who reads it.
+  if not floor or not mark or stamp < floor or stamp < mark then return 0 end
 end
 if found[3] then
   local place = 1
   while place <= #found[3] do
     local _, colon, sequence, length = string.find(found[3], '^(%d+):(%d+):', place)
+    if not colon then return 0 end
     if tonumber(sequence) > compared then return found[3] end
     place = colon + 1 + tonumber(length)
   end

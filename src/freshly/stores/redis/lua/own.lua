@@ -2,7 +2,7 @@
 --
 -- own(bucket, random, layout) returns a refusal or nil, then fence and server time in milliseconds. If
 -- there is no refusal the bucket belongs to the primary that runs this: it was left as it is if it did,
--- and made anew if it was absent or another's. A new bucket has a nonce that no execution ever made
+-- and made anew if it was absent, another's or damaged. A new bucket has a nonce that no execution ever made
 -- before, also not this call when it is sent twice.
 --
 -- INFO says who this server is. A client that said so could be wrong, and two of them could each make the
@@ -49,6 +49,30 @@ local function begin(bucket, nonce, fence, layout, now)
     '^', whole(now + max_hold), '~', '0:0:0:' .. whole(now))
 end
 
+-- A number as we write it. Others fit into no integer of ours, or are none.
+local function is_number(text)
+  return text and #text <= 15 and string.find(text, '^%d+$') ~= nil
+end
+
+local function are_patterns(packed)
+  local place = 1
+  while place <= #packed do
+    local _, colon, sequence, length = string.find(packed, '^(%d+):(%d+):', place)
+    if not colon or not is_number(sequence) or not is_number(length) then return false end
+    place = colon + 1 + tonumber(length)
+  end
+  return place == #packed + 1
+end
+
+-- What is not as we write it was written by somebody else, and says nothing of what was invalidated.
+local function is_sound(bucket)
+  local found = redis.call('HMGET', bucket, '#', '_', '^', 'D', '~', '*')
+  return is_number(found[1]) and is_number(found[2]) and is_number(found[3])
+    and (not found[4] or is_number(found[4]))
+    and (not found[5] or string.find(found[5], '^%d+:%d+:%d+:%d+$'))
+    and (not found[6] or are_patterns(found[6]))
+end
+
 local function own(bucket, random, layout)
   local refused, fence, version = identity()
   if refused then return refused end
@@ -58,7 +82,7 @@ local function own(bucket, random, layout)
   if found[3] and found[3] ~= layout then
     return { err = 'LAYOUT ' .. found[3] }
   end
-  if not found[1] or found[2] ~= fence then
+  if not found[1] or found[2] ~= fence or not is_sound(bucket) then
     redis.call('DEL', bucket)
     begin(bucket, new_nonce(random, time), fence, layout, now)
   end
