@@ -26,6 +26,8 @@ class OnAServer(SharedStoreContract):
     protocol = 2
     server: Server
     url = ""
+    # Seconds. A busy machine may take a tenth of one for a single question.
+    moment = 0.25
 
     @pytest.fixture(autouse=True)
     def _started(self, servers: Servers) -> None:

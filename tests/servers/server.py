@@ -17,8 +17,10 @@ import redis
 from .kinds import Kind
 from .waiting import LIMIT_SECONDS, wait_until
 
-# Ports below 20,000 are often taken by servers, those above 50,000 by outgoing connections.
-PORTS = range(20_000, 50_000)
+# Ports below 10,000 are often taken by servers. Those from 32,768 on the system gives to outgoing
+# connections: one of them could be gone when a server that was killed wants it back, and a client that
+# knocks at one while nobody listens may be given the same, and find itself connected to itself.
+PORTS = range(10_000, 32_000)
 # Names are chosen by chance of their own: a test that seeds `random` must not meet taken ports.
 _chance = random.SystemRandom()
 

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from redis.exceptions import ResponseError
 
+from .deadline import Deadline
 from .failures import FAILURES, explained, no_answer
 from .line import Line
 from .lines import PATIENCE, Errand
@@ -76,8 +77,8 @@ class AsyncLines:
     async def run(self, errand: Errand[T]) -> T:
         pool = self._pool()
         try:
-            async with asyncio.timeout(PATIENCE * self._timeout) as limit, pool.places:
-                limit.reschedule(asyncio.get_running_loop().time() + self._timeout)
+            async with Deadline(PATIENCE * self._timeout) as deadline, pool.places:
+                deadline.restart(self._timeout)
                 return await self._run(pool, errand)
         except TimeoutError:
             raise no_answer(self._server, f"nothing within {self._timeout:g} s") from None
