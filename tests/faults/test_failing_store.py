@@ -132,6 +132,34 @@ async def test_a_caller_that_comes_later_loads_for_itself(cache: Cache, store: C
     assert [await first, await second] == [1, 2]
 
 
+async def test_a_join_that_the_store_cannot_judge_is_none(cache: Cache, store: ChaosStore) -> None:
+    """Its tags are known at the end, and then nobody can say whether they were invalidated."""
+    step = Stepper()
+    events: list[object] = []
+    cache.observe(events.append)
+    loads: list[int] = []
+
+    @cache(ttl="1h", tags=["{result[tag]}"])
+    async def get() -> dict[str, object]:
+        loads.append(1)
+        number = len(loads)
+        await step.stop("loading")
+        return {"tag": "rows", "number": number}
+
+    first = step.start(get())
+    await step.reached("loading")
+    second = step.start(get())
+    await step.settle()
+    store.is_down = True
+    step.go("loading")
+    await step.settle()
+    step.go("loading")
+
+    assert [(await first)["number"], (await second)["number"]] == [1, 2]
+    operations = [event.operation for event in events if isinstance(event, StoreFailed)]
+    assert operations == ["land", "judge", "look"]
+
+
 async def test_by_hand_nothing_is_found_and_nothing_stored(cache: Cache, store: ChaosStore) -> None:
     await cache.set("key", "value")
 

@@ -11,9 +11,9 @@ from enum import Enum
 from functools import partial
 from typing import Any, Final
 
-from ..errors import DeadlockError, LoadTimeout
+from ..errors import DeadlockError, LoadTimeout, StoreError
 from .budget import Budget
-from .events import Emit, LoadTimedOut
+from .events import Emit, LoadTimedOut, StoreFailed
 from .flight import NOT_BEGUN, Flight, Flights
 from .load import hand_on, running_load
 from .patience import ENDLESS, Patience
@@ -245,11 +245,14 @@ class Riding:
         that came later need not be. For the others the two cannot be told apart: load again.
         """
         later = [tag for tag in flight.tags if tag not in call.tags]
-        return (
-            bool(later)
-            and flight.stamp is not None
-            and await self._store.overtaken(flight.stamp, later)
-        )
+        if not later or flight.stamp is None:
+            return False
+        try:
+            return await self._store.overtaken(flight.stamp, later)
+        except StoreError as error:
+            # Nobody can say, so the reader loads for itself.
+            self._emit(StoreFailed, "judge", flight.key, error)
+            return True
 
 
 def _waited(call: Call, *, is_over: bool) -> float:
