@@ -13,17 +13,21 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
+from .cluster import Cluster
 from .combinations import COMBINATIONS, Combination
 from .kinds import KINDS, VALKEY_9, Kind
 from .proxy import Proxy
+from .sentinel import Sentinels
 from .server import Server
 from .tls import Tls
 
 Start = Callable[..., Server]
+Group = Cluster | Sentinels
+G = TypeVar("G", Cluster, Sentinels)
 
 
 @contextmanager
@@ -64,6 +68,42 @@ class Servers:
 def servers() -> Iterator[Servers]:
     with ExitStack() as stack:
         yield Servers(stack)
+
+
+class Groups:
+    """The clusters and Sentinel set-ups of a session, started when they are first asked for."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._running: dict[tuple[type[Group], Kind], Group] = {}
+
+    def get(self, group: type[G], kind: Kind) -> G:
+        """Return the group of this kind, whole and empty."""
+        if (group, kind) not in self._running:
+            folder = self._stack.enter_context(short_folder())
+            made = self._stack.enter_context(group(needed(kind), folder))
+            self._running[group, kind] = made
+        found = self._running[group, kind]
+        found.reset()
+        return found  # type: ignore[return-value]
+
+
+@pytest.fixture(scope="session")
+def groups() -> Iterator[Groups]:
+    with ExitStack() as stack:
+        yield Groups(stack)
+
+
+@pytest.fixture
+def cluster(groups: Groups, server_kind: Kind) -> Cluster:
+    """The session's cluster of ``server_kind``, empty. Tests that fail over leave it whole."""
+    return groups.get(Cluster, server_kind)
+
+
+@pytest.fixture
+def sentinels(groups: Groups, server_kind: Kind) -> Sentinels:
+    """The session's Sentinel set-up of ``server_kind``, empty."""
+    return groups.get(Sentinels, server_kind)
 
 
 @pytest.fixture

@@ -113,18 +113,8 @@ class Server:
     def start(self, *, until_ready: bool = True) -> None:
         """Start the server, and return when it answers: with ``until_ready`` also when it has data."""
         assert self._process is None, "the server runs already"
-        directives = {
-            **self.directives,
-            "port": str(self.port),
-            "unixsocket": str(self.socket),
-            "dir": str(self.folder),
-            "logfile": str(self.folder / "log"),
-        }
-        if self.password:
-            directives["requirepass"] = self.password
-        arguments = [part for name, value in directives.items() for part in (f"--{name}", value)]
         self._process = subprocess.Popen(
-            [str(self._executable), *arguments],
+            [str(self._executable), *self._arguments()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -134,6 +124,18 @@ class Server:
             lambda: self._answers(until_ready=until_ready),
             f"{self.kind.name} does not answer; {self.folder / 'log'}",
         )
+
+    def _arguments(self) -> list[str]:
+        directives = {
+            **self.directives,
+            "port": str(self.port),
+            "unixsocket": str(self.socket),
+            "dir": str(self.folder),
+            "logfile": str(self.folder / "log"),
+        }
+        if self.password:
+            directives["requirepass"] = self.password
+        return [part for name, value in directives.items() for part in (f"--{name}", value)]
 
     def _answers(self, *, until_ready: bool) -> bool:
         assert self._process is not None
