@@ -165,7 +165,7 @@ class Blocking:
         ``with cache.blocking.transaction(), session.begin():``; see ``Cache.transaction``. Threads
         that are started inside do not belong to it, unless they run in a copy of the context.
         """
-        return BlockingTransaction(self._home, lambda: self._home.parts.stepped, hold)
+        return BlockingTransaction(self._home, hold)
 
     def lock(
         self,
@@ -176,11 +176,11 @@ class Blocking:
         renew: bool = False,
     ) -> BlockingLock:
         """Have one block at a time run under ``key``, among all who share the store."""
-        return BlockingLock(lambda: self._home.parts.stepped.locking, key, ttl, timeout, renew=renew)
+        return BlockingLock(self._home, key, ttl, timeout, renew=renew)
 
     def once(self, key: str, ttl: Duration) -> BlockingOnce:
         """Have one of many run its block within ``ttl``: it gets ``True``, the others ``False``."""
-        return BlockingOnce(lambda: self._home.parts.stepped.locking, key, ttl)
+        return BlockingOnce(self._home, key, ttl)
 
     def ping(self) -> bool:
         """Return ``True`` if the store answers; raise ``StoreError`` if it does not."""

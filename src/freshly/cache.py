@@ -92,8 +92,11 @@ class Cache(Decorating):
 
         At the end the block raises ``StoreError`` if something could not be invalidated: the
         database has committed then. Nothing is dropped when the caller is cancelled at the end.
+
+        ``@cache.transaction()`` above a function, async or plain, runs each of its calls in a
+        transaction of its own.
         """
-        return AsyncTransaction(self._home, lambda: self._home.parts.awaited, hold)
+        return AsyncTransaction(self._home, hold)
 
     # -- locks -------------------------------------------------------------------------------
 
@@ -117,8 +120,11 @@ class Cache(Decorating):
         ``LockTimeout`` if it was not to be had; ``LockLost`` at the end if the block took longer than
         the ttl, so that another may have run beside it (``lock.is_held`` tells inside);
         ``StoreError`` if the store does not answer. Its names are apart from the keys of entries.
+
+        ``@cache.lock("report:{day}")`` above a function, async or plain, runs one call at a time; the
+        key is a template over its arguments then.
         """
-        return AsyncLock(lambda: self._home.parts.awaited.locking, key, ttl, timeout, renew=renew)
+        return AsyncLock(self._home, key, ttl, timeout, renew=renew)
 
     def once(self, key: str, ttl: Duration) -> AsyncOnce:
         """Have one of many run its block within ``ttl``: it gets ``True``, the others ``False``.
@@ -126,8 +132,11 @@ class Cache(Decorating):
         Nobody waits. If the block raises, the next caller may run it; if its process dies, nobody
         does before the ``ttl`` is over. The ``ttl`` counts from the start, so give it more time than
         the block takes. Raises ``StoreError`` if the store does not answer: then nobody knows.
+
+        ``@cache.once("welcome:{user_id}", "1d")`` above a function, async or plain, has one call run
+        it, and the others return ``None``.
         """
-        return AsyncOnce(lambda: self._home.parts.awaited.locking, key, ttl)
+        return AsyncOnce(self._home, key, ttl)
 
     @property
     def current(self) -> CurrentLoad:

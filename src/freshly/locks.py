@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from secrets import token_hex
 from threading import Thread, current_thread, get_ident
 from types import TracebackType
+from typing import Any, ParamSpec, TypeVar, overload
 
+from .blocks import check_filled, check_text, in_blocks
 from .core.duration import Duration, seconds
 from .core.locking import Locking
-from .core.tags import check_key
 from .core.turns import Turn
 from .errors import ConfigurationError, LockLost
+from .home import Home
 from .runtime.aio import to_the_end
 from .runtime.threads import finish
+
+P = ParamSpec("P")
+R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Lock:
     def __init__(
         self,
-        locking: Callable[[], Locking],
+        home: Home,
         key: str,
         ttl: Duration,
         timeout: Duration | None,
         *,
         renew: bool,
+        is_rendered: bool = False,
     ) -> None:
-        check_key(key, "lock")
+        check_text(key, "lock")
         self.key = key
-        self._locking = locking
+        self._home = home
+        self._is_rendered = is_rendered
         self._ttl = seconds(ttl, "ttl")
         self._timeout = _patience(timeout)
         self._renew = renew
@@ -45,7 +53,20 @@ class _Lock:
         until, locking = self._until, self._taken_from
         return until is not None and locking is not None and locking.now() < until
 
+    def _locking(self) -> Locking:
+        raise NotImplementedError
+
+    def _awaited(self, key: str) -> AsyncLock:
+        """Return a lock like this one, under ``key``."""
+        ttl, timeout = self._ttl, self._timeout
+        return AsyncLock(self._home, key, ttl, timeout, renew=self._renew, is_rendered=True)
+
+    def _stepped(self, key: str) -> BlockingLock:
+        ttl, timeout = self._ttl, self._timeout
+        return BlockingLock(self._home, key, ttl, timeout, renew=self._renew, is_rendered=True)
+
     def _begin(self, owner: object, *, is_task: bool) -> tuple[Locking, Turn]:
+        check_filled(self.key, "lock", is_rendered=self._is_rendered)
         if self._turn is not None:
             raise ConfigurationError(
                 f"this lock of {self.key!r} is in use: call cache.lock({self.key!r}) for each block"
@@ -72,9 +93,22 @@ class _Lock:
 
 
 class AsyncLock(_Lock):
-    """What ``async with cache.lock(key) as lock`` gives: ``lock.key`` and ``lock.is_held``."""
+    """What ``async with cache.lock(key) as lock`` gives: ``lock.key`` and ``lock.is_held``.
+
+    As a decorator it has one call at a time run, of an ``async def`` or a plain ``def``; ``key`` is a
+    template over the arguments then.
+    """
 
     _keeper: asyncio.Task[None] | None = None
+
+    def __call__(self, function: F) -> F:
+        locked: F = in_blocks(
+            function, of="lock", key=self.key, awaited=self._awaited, stepped=self._stepped
+        )
+        return locked
+
+    def _locking(self) -> Locking:
+        return self._home.parts.awaited.locking
 
     async def __aenter__(self) -> AsyncLock:
         locking, turn = self._begin(asyncio.current_task(), is_task=True)
@@ -108,9 +142,19 @@ async def _ended(task: asyncio.Task[None]) -> None:
 
 
 class BlockingLock(_Lock):
-    """What ``with cache.blocking.lock(key) as lock`` gives: ``lock.key`` and ``lock.is_held``."""
+    """What ``with cache.blocking.lock(key) as lock`` gives: ``lock.key`` and ``lock.is_held``.
+
+    As a decorator it has one call at a time run, of a plain ``def``.
+    """
 
     _keeper: Thread | None = None
+
+    def __call__(self, function: F) -> F:
+        locked: F = in_blocks(function, of="lock", key=self.key, awaited=None, stepped=self._stepped)
+        return locked
+
+    def _locking(self) -> Locking:
+        return self._home.parts.stepped.locking
 
     def __enter__(self) -> BlockingLock:
         locking, turn = self._begin(current_thread(), is_task=False)
@@ -142,16 +186,28 @@ class BlockingLock(_Lock):
 
 
 class _Once:
-    def __init__(self, locking: Callable[[], Locking], key: str, ttl: Duration) -> None:
-        check_key(key, "once")
-        self._locking = locking
+    def __init__(self, home: Home, key: str, ttl: Duration, *, is_rendered: bool = False) -> None:
+        check_text(key, "once")
+        self._home = home
+        self._is_rendered = is_rendered
         self._key = key
         self._ttl = seconds(ttl, "ttl")
         self._token = token_hex(8)
         self._taken_from: Locking | None = None
         self._was_entered = False
 
+    def _locking(self) -> Locking:
+        raise NotImplementedError
+
+    def _awaited(self, key: str) -> AsyncOnce:
+        """Return one like this, under ``key``."""
+        return AsyncOnce(self._home, key, self._ttl, is_rendered=True)
+
+    def _stepped(self, key: str) -> BlockingOnce:
+        return BlockingOnce(self._home, key, self._ttl, is_rendered=True)
+
     def _begin(self) -> Locking:
+        check_filled(self._key, "once", is_rendered=self._is_rendered)
         if self._was_entered:
             raise ConfigurationError("once() was entered a second time: call it for each block")
         self._was_entered = True
@@ -160,9 +216,32 @@ class _Once:
 
 
 class AsyncOnce(_Once):
-    """``async with cache.once(key, ttl) as is_first:``"""
+    """``async with cache.once(key, ttl) as is_first:``
+
+    As a decorator it has one call run, of an ``async def`` or a plain ``def``; the others return
+    ``None``. ``key`` is a template over the arguments then.
+    """
 
     _is_first = False
+
+    @overload
+    def __call__(
+        self, function: Callable[P, Coroutine[Any, Any, R]], /
+    ) -> Callable[P, Coroutine[Any, Any, R | None]]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Callable[P, R | None]: ...
+    def __call__(self, function: Any, /) -> Any:
+        return in_blocks(
+            function,
+            of="once",
+            key=self._key,
+            awaited=self._awaited,
+            stepped=self._stepped,
+            may_skip=True,
+        )
+
+    def _locking(self) -> Locking:
+        return self._home.parts.awaited.locking
 
     async def __aenter__(self) -> bool:
         self._is_first = await self._begin().take_once(self._key, self._token, self._ttl)
@@ -179,9 +258,21 @@ class AsyncOnce(_Once):
 
 
 class BlockingOnce(_Once):
-    """``with cache.blocking.once(key, ttl) as is_first:``"""
+    """``with cache.blocking.once(key, ttl) as is_first:``
+
+    As a decorator it has one call run, of a plain ``def``; the others return ``None``.
+    """
 
     _is_first = False
+
+    def __call__(self, function: Callable[P, R], /) -> Callable[P, R | None]:
+        once: Callable[P, R | None] = in_blocks(
+            function, of="once", key=self._key, awaited=None, stepped=self._stepped, may_skip=True
+        )
+        return once
+
+    def _locking(self) -> Locking:
+        return self._home.parts.stepped.locking
 
     def __enter__(self) -> bool:
         self._is_first = finish(self._begin().take_once(self._key, self._token, self._ttl))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Token as ContextToken
 from secrets import token_hex
 from types import TracebackType
+from typing import Any, TypeVar
 
-from .core.duration import Duration
+from .blocks import in_blocks
+from .core.duration import Duration, seconds
 from .core.transaction import Transaction, current_transaction
 from .errors import ConfigurationError
 from .home import Home
@@ -16,34 +19,66 @@ from .runtime.aio import to_the_end
 from .runtime.threads import finish
 from .side import Side
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 
 class _Block:
-    def __init__(self, home: Home, side: Callable[[], Side], hold: Duration | None) -> None:
-        self._side = side
-        seconds = None if hold is None else hold_seconds(hold, side().store.max_hold)
-        self._transaction = Transaction(home, token_hex(8), seconds)
+    def __init__(self, home: Home, hold: Duration | None) -> None:
+        if hold is not None:
+            seconds(hold, "hold")
+        self._home = home
+        self._hold = hold
+        self._transaction: Transaction | None = None
         self._former: ContextToken[Transaction | None] | None = None
 
+    @property
+    def _side(self) -> Side:
+        raise NotImplementedError
+
+    def _awaited(self, key: str) -> AsyncTransaction:
+        """Return a block like this one, for one call of a function."""
+        return AsyncTransaction(self._home, self._hold)
+
+    def _stepped(self, key: str) -> BlockingTransaction:
+        return BlockingTransaction(self._home, self._hold)
+
     def _enter(self) -> Transaction:
-        if not self._transaction.enter():
+        if self._transaction is not None:
             raise ConfigurationError(
                 "a transaction was entered a second time: call cache.transaction() for each block"
             )
+        # Now, and not where it was made: a function may be decorated before ``setup``.
+        longest = self._side.store.max_hold
+        span = None if self._hold is None else hold_seconds(self._hold, longest)
+        self._transaction = Transaction(self._home, token_hex(8), span)
+        self._transaction.enter()
         self._former = current_transaction.set(self._transaction)
         return self._transaction
 
-    def _leave(self) -> None:
-        assert self._former is not None
-        try:
-            current_transaction.reset(self._former)
-        except ValueError:
-            # Left in another context than entered, as fixtures of tests may be. Nobody finds it
-            # there, since it is not open any more.
-            return
+    def _leave(self) -> Transaction:
+        transaction, former = self._transaction, self._former
+        assert transaction is not None
+        assert former is not None
+        # Left in another context than entered, as fixtures of tests may be, it cannot be reset.
+        # Nobody finds it there, since it is not open any more.
+        with suppress(ValueError):
+            current_transaction.reset(former)
+        return transaction
 
 
 class AsyncTransaction(_Block):
-    """``async with cache.transaction():``"""
+    """``async with cache.transaction():``
+
+    As a decorator it has each call of an ``async def`` or a plain ``def`` run in one of its own.
+    """
+
+    def __call__(self, function: F) -> F:
+        inside: F = in_blocks(function, of="transaction", awaited=self._awaited, stepped=self._stepped)
+        return inside
+
+    @property
+    def _side(self) -> Side:
+        return self._home.parts.awaited
 
     async def __aenter__(self) -> Transaction:
         return self._enter()
@@ -54,16 +89,27 @@ class AsyncTransaction(_Block):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._leave()
+        transaction = self._leave()
         if kind is None:
             # The database has committed: whoever cancels this caller now comes too late.
-            await to_the_end(self._side().commit(self._transaction))
+            await to_the_end(self._side.commit(transaction))
         else:
-            await self._side().roll_back(self._transaction)
+            await self._side.roll_back(transaction)
 
 
 class BlockingTransaction(_Block):
-    """``with cache.blocking.transaction():``"""
+    """``with cache.blocking.transaction():``
+
+    As a decorator it has each call of a plain ``def`` run in one of its own.
+    """
+
+    def __call__(self, function: F) -> F:
+        inside: F = in_blocks(function, of="transaction", awaited=None, stepped=self._stepped)
+        return inside
+
+    @property
+    def _side(self) -> Side:
+        return self._home.parts.stepped
 
     def __enter__(self) -> Transaction:
         return self._enter()
@@ -74,8 +120,8 @@ class BlockingTransaction(_Block):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._leave()
+        transaction = self._leave()
         if kind is None:
-            finish(self._side().commit(self._transaction))
+            finish(self._side.commit(transaction))
         else:
-            finish(self._side().roll_back(self._transaction))
+            finish(self._side.roll_back(transaction))

@@ -613,7 +613,7 @@ class TestRefused:
         with pytest.raises(ConfigurationError, match=words):
             cache.blocking.lock("k", **options)
 
-    @pytest.mark.parametrize("key", ["", 5, "user:{user_id}"])
+    @pytest.mark.parametrize("key", ["", 5])
     def test_bad_keys(self, cache: Cache, key: Any) -> None:
         for make in (cache.lock, cache.blocking.lock):
             with pytest.raises(ConfigurationError, match=r"lock\("):
@@ -621,6 +621,23 @@ class TestRefused:
         for make in (cache.once, cache.blocking.once):
             with pytest.raises(ConfigurationError, match=r"once\("):
                 make(key, "1m")
+
+    async def test_a_key_with_braces_that_nobody_filled_in_is_refused_by_the_block(
+        self, cache: Cache
+    ) -> None:
+        """Above a function it is a template; at a block it is a forgotten ``f``."""
+        key = "user:{user_id}"
+
+        with pytest.raises(ConfigurationError, match=r"lock\(.*put an f before"):
+            async with cache.lock(key):
+                pytest.fail("it was entered")
+        with pytest.raises(ConfigurationError, match=r"once\(.*put an f before"):
+            async with cache.once(key, "1m"):
+                pytest.fail("it was entered")
+        with pytest.raises(ConfigurationError, match="put an f before"), cache.blocking.lock(key):
+            pytest.fail("it was entered")
+        with pytest.raises(ConfigurationError, match="put an f before"), cache.blocking.once(key, 60):
+            pytest.fail("it was entered")
 
 
 class TestLeases:

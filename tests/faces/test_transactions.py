@@ -1398,9 +1398,10 @@ class TestHolds:
     @pytest.mark.parametrize("hold", ["2m", "soon", 0, True])
     async def test_a_bad_hold_is_refused_before_the_block(self, cache: Cache, hold: Any) -> None:
         with pytest.raises(ConfigurationError, match="hold="):
-            cache.transaction(hold=hold)
-        with pytest.raises(ConfigurationError, match="hold="):
-            cache.blocking.transaction(hold=hold)
+            async with cache.transaction(hold=hold):
+                pytest.fail("it was entered")
+        with pytest.raises(ConfigurationError, match="hold="), cache.blocking.transaction(hold=hold):
+            pytest.fail("it was entered")
 
     async def test_one_that_takes_longer_than_its_hold_is_told(
         self, world: World, cache: Cache, caplog: pytest.LogCaptureFixture

@@ -445,6 +445,34 @@ def blocking_commands(own: Cache) -> None:
     own.blocking.close()
 
 
+async def blocks_above_functions(own: Cache) -> None:
+    @own.transaction()
+    async def rename(user_id: int, *, name: str = "") -> User:
+        return User()
+
+    @own.lock("report:{day}", renew=True)
+    def rebuild(day: str) -> int:
+        return 1
+
+    @own.once("welcome:{user_id}", "1d")
+    async def welcome(user_id: int) -> User:
+        return User()
+
+    @own.once("welcome:{user_id}", "1d")
+    def welcome_blocking(user_id: int) -> User:
+        return User()
+
+    assert_type(await rename(1, name="Ada"), User)
+    assert_type(rebuild("monday"), int)
+    assert_type(await welcome(1), User | None)
+    assert_type(welcome_blocking(1), User | None)
+    assert_type(own.blocking.transaction()(square)(1), int)
+    assert_type(own.blocking.once("a", 60)(rebuild)("monday"), int | None)
+
+    await rename("7")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await welcome(1, 2)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
 def observing(own: Cache) -> None:
     def note(event: object) -> None: ...
 

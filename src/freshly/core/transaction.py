@@ -161,7 +161,6 @@ class Transaction:
         self._holding: dict[str, Invalidate] = {}
         self._held_until: float | None = None
         self._detours: list[Callable[[], None]] = []
-        self._was_entered = False
         self.is_open = False
         self.token: Token | None = None
 
@@ -183,13 +182,10 @@ class Transaction:
         outer = self.outer()
         return outer.seconds if self._seconds is None and outer is not None else self._seconds
 
-    def enter(self) -> bool:
-        """Begin, inside of the transaction that runs here; return False if it has begun before."""
-        if self._was_entered:
-            return False
-        self._was_entered = self.is_open = True
+    def enter(self) -> None:
+        """Begin, inside of the transaction that runs here."""
+        self.is_open = True
         self._parent = current_transaction.get()
-        return True
 
     def outer(self) -> Transaction | None:
         """Return the open transaction of the same cache around this one."""
