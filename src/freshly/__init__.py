@@ -29,6 +29,7 @@ from .errors import (
 from .handles import AsyncCached, BlockingCached
 from .timeofday import until
 from .wire.ownership import register_type
+from .wire.port import Codec
 
 #: The cache that most programs need: one for the process.
 cache = Cache()
@@ -37,6 +38,7 @@ __all__ = [
     "AsyncCached",
     "BlockingCached",
     "Cache",
+    "Codec",
     "ConfigurationError",
     "CurrentLoad",
     "DeadlockError",

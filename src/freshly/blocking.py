@@ -20,6 +20,7 @@ from .returned import ABSENT
 from .runtime.threads import finish
 from .side import Side
 from .transactions import BlockingTransaction
+from .wire.port import CodecOption
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -44,16 +45,16 @@ class Blocking:
         self._commands = _Stepped(home)
 
     @overload
-    def get(self, key: str) -> Any: ...
+    def get(self, key: str, *, codec: CodecOption = None) -> Any: ...
     @overload
-    def get(self, key: str, *, type: type[T]) -> T | None: ...
+    def get(self, key: str, *, type: type[T], codec: CodecOption = None) -> T | None: ...
     @overload
-    def get(self, key: str, default: D, *, type: type[T]) -> T | D: ...
+    def get(self, key: str, default: D, *, type: type[T], codec: CodecOption = None) -> T | D: ...
     @overload
-    def get(self, key: str, default: Any) -> Any: ...
-    def get(self, key: str, default: Any = None, *, type: Any = None) -> Any:
+    def get(self, key: str, default: Any, *, codec: CodecOption = None) -> Any: ...
+    def get(self, key: str, default: Any = None, *, type: Any = None, codec: CodecOption = None) -> Any:
         """Return the value under ``key``, or ``default`` if a read would not be served one."""
-        return finish(self._commands.get(key, default, type=type))
+        return finish(self._commands.get(key, default, type=type, codec=codec))
 
     def set(
         self,
@@ -64,9 +65,13 @@ class Blocking:
         tags: Iterable[str] = (),
         soft_ttl: TTLValue = None,
         stamp: Stamp | None = None,
+        codec: CodecOption = None,
     ) -> bool:
         """Store ``value`` under ``key``; return whether it was stored."""
-        return finish(self._commands.set(key, value, ttl, tags=tags, soft_ttl=soft_ttl, stamp=stamp))
+        one = self._commands.set(
+            key, value, ttl, tags=tags, soft_ttl=soft_ttl, stamp=stamp, codec=codec
+        )
+        return finish(one)
 
     def get_or_set(
         self, key: str, loader: Callable[[], T], ttl: TTL = None, **options: Unpack[LoadOptions]
@@ -75,18 +80,29 @@ class Blocking:
         return finish(self._commands.get_or_set(key, loader, ttl, **options))
 
     @overload
-    def get_many(self, keys: Iterable[str]) -> dict[str, Any]: ...
+    def get_many(self, keys: Iterable[str], *, codec: CodecOption = None) -> dict[str, Any]: ...
     @overload
-    def get_many(self, keys: Iterable[str], *, type: type[T]) -> dict[str, T]: ...
-    @overload
-    def get_many(self, keys: Iterable[str], *, default: D, type: type[T]) -> dict[str, T | D]: ...
-    @overload
-    def get_many(self, keys: Iterable[str], *, default: Any) -> dict[str, Any]: ...
     def get_many(
-        self, keys: Iterable[str], *, default: Any = ABSENT, type: Any = None
+        self, keys: Iterable[str], *, type: type[T], codec: CodecOption = None
+    ) -> dict[str, T]: ...
+    @overload
+    def get_many(
+        self, keys: Iterable[str], *, default: D, type: type[T], codec: CodecOption = None
+    ) -> dict[str, T | D]: ...
+    @overload
+    def get_many(
+        self, keys: Iterable[str], *, default: Any, codec: CodecOption = None
+    ) -> dict[str, Any]: ...
+    def get_many(
+        self,
+        keys: Iterable[str],
+        *,
+        default: Any = ABSENT,
+        type: Any = None,
+        codec: CodecOption = None,
     ) -> dict[str, Any]:
         """Return the values under ``keys``, in their order, without those that are not there."""
-        return finish(self._commands.get_many(keys, default=default, type=type))
+        return finish(self._commands.get_many(keys, default=default, type=type, codec=codec))
 
     def set_many(
         self,
@@ -96,9 +112,12 @@ class Blocking:
         tags: TagsOption = (),
         soft_ttl: TTL = None,
         stamp: Stamp | None = None,
+        codec: CodecOption = None,
     ) -> int:
         """Store each value under its key; return how many were stored."""
-        many = self._commands.set_many(values, ttl, tags=tags, soft_ttl=soft_ttl, stamp=stamp)
+        many = self._commands.set_many(
+            values, ttl, tags=tags, soft_ttl=soft_ttl, stamp=stamp, codec=codec
+        )
         return finish(many)
 
     @overload

@@ -11,14 +11,14 @@ from .commands import Commands, awaited, is_instance
 from .core.batch import Batch, Brought
 from .core.duration import Duration
 from .core.recipe import Call
-from .core.shape import shape_of
 from .core.tags import Tags, TagsOption, check_key
 from .core.token import Stamp
 from .errors import ConfigurationError
 from .lifetimes import TTL
-from .options import LoadManyOptions, check_names, recipe
+from .options import LoadManyOptions, check_names, recipe, shape_by_hand
 from .returned import ABSENT, Form, filled, give, read_returned
 from .together import Together, with_missing
+from .wire.port import CodecOption
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -33,26 +33,37 @@ class BulkCommands(Commands):
     moments between two of them."""
 
     @overload
-    async def get_many(self, keys: Iterable[str]) -> dict[str, Any]: ...
+    async def get_many(self, keys: Iterable[str], *, codec: CodecOption = None) -> dict[str, Any]: ...
     @overload
-    async def get_many(self, keys: Iterable[str], *, type: type[T]) -> dict[str, T]: ...
-    @overload
-    async def get_many(self, keys: Iterable[str], *, default: D, type: type[T]) -> dict[str, T | D]: ...
-    @overload
-    async def get_many(self, keys: Iterable[str], *, default: Any) -> dict[str, Any]: ...
     async def get_many(
-        self, keys: Iterable[str], *, default: Any = ABSENT, type: Any = None
+        self, keys: Iterable[str], *, type: type[T], codec: CodecOption = None
+    ) -> dict[str, T]: ...
+    @overload
+    async def get_many(
+        self, keys: Iterable[str], *, default: D, type: type[T], codec: CodecOption = None
+    ) -> dict[str, T | D]: ...
+    @overload
+    async def get_many(
+        self, keys: Iterable[str], *, default: Any, codec: CodecOption = None
+    ) -> dict[str, Any]: ...
+    async def get_many(
+        self,
+        keys: Iterable[str],
+        *,
+        default: Any = ABSENT,
+        type: Any = None,
+        codec: CodecOption = None,
     ) -> dict[str, Any]:
         """Return the values under ``keys``, in their order, without those that are not there.
 
         With a ``default`` every key is in what is returned. ``type`` is the type you expect; a value
-        that is no instance of it counts as absent.
+        that is no instance of it counts as absent. ``codec`` is that of ``get``.
         """
-        wanted = check_keys(keys, "get_many")
+        wanted, shape = check_keys(keys, "get_many"), shape_by_hand(codec, type)
         await self._settle_in()
+        self._check_codec(codec, shape)
         found: dict[str, Any] = {}
         if wanted and not self._home.is_disabled():
-            shape = None if type is None else shape_of(type)
             entries = await self._side.engine.get_many(wanted, self._home.by_hand, shape)
             found = {k: e.value for k, e in entries.items() if is_instance(e.value, type)}
         if default is ABSENT:
@@ -67,6 +78,7 @@ class BulkCommands(Commands):
         tags: TagsOption = (),
         soft_ttl: TTL = None,
         stamp: Stamp | None = None,
+        codec: CodecOption = None,
     ) -> int:
         """Store each value under its key, as ``set`` does; return how many were stored.
 
@@ -89,8 +101,10 @@ class BulkCommands(Commands):
             {"soft_ttl": soft_ttl},
             tags=Tags((), ()),
             counts=self._home.by_hand.counts,
+            shape=shape_by_hand(codec),
         )
         await self._settle_in()
+        self._check_codec(codec, asked.shape)
         if not keys or self._home.is_disabled() or not self._is_of_this_store(stamp):
             return 0
         calls = [
@@ -162,9 +176,11 @@ class BulkCommands(Commands):
             )
         together, named = Together.checked(options), Tags(options.get("tags", ()), NAMES)
         counts = self._home.by_hand.counts
-        plain = recipe(counts.name, NAMES, ttl, options, tags=named, counts=counts)
+        shape = shape_by_hand(options.get("codec"))
+        plain = recipe(counts.name, NAMES, ttl, options, tags=named, counts=counts, shape=shape)
         asked = with_missing(plain, together.missing, options.get("missing_ttl"))
         await self._settle_in()
+        self._check_codec(options.get("codec"), shape)
         calls = [_call(key, named, asked) for key in wanted]
         batch = Batch(partial(_bring, loader, together.missing), together.max_batch)
         if self._home.is_disabled():

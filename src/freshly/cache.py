@@ -50,6 +50,7 @@ class Cache(Decorating):
         Entries of the former store are gone; its running loads are stored nowhere, and it is
         closed at the next awaited command. ``redis://``, ``rediss://``, ``valkey://``, ``valkeys://``
         and ``unix://`` name a server that processes share: docs/guide/redis.md has their options.
+        ``codec`` there is the codec of all functions that ask for none, see ``cache(...)``.
         Functions whose values cannot be stored there are told of by a ``FreshlyWarning``.
 
         Options stand in the query of the URL or beside it; those of ``mem://`` are ``max_entries``

@@ -7,20 +7,22 @@ under the same name and steps it to its end, over an engine whose awaits never w
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from inspect import isawaitable
 from typing import Any, TypeVar, Unpack, overload
 
 from .core.duration import Duration
 from .core.recipe import Call
-from .core.shape import shape_of
+from .core.shape import Shape
 from .core.tags import check_key, check_named, given_tags
 from .core.token import Stamp, Token
 from .errors import ConfigurationError
 from .home import Home
 from .lifetimes import TTL, TTLValue, fixed_lifetime
-from .options import LoadOptions, given_hold, load_recipe
+from .options import LoadOptions, given_hold, load_recipe, shape_by_hand
 from .parts import Parts
 from .side import Side
+from .wire.port import CodecOption
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -52,25 +54,29 @@ class Commands:
     # -- values by hand ----------------------------------------------------------------------
 
     @overload
-    async def get(self, key: str) -> Any: ...
+    async def get(self, key: str, *, codec: CodecOption = None) -> Any: ...
     @overload
-    async def get(self, key: str, *, type: type[T]) -> T | None: ...
+    async def get(self, key: str, *, type: type[T], codec: CodecOption = None) -> T | None: ...
     @overload
-    async def get(self, key: str, default: D, *, type: type[T]) -> T | D: ...
+    async def get(self, key: str, default: D, *, type: type[T], codec: CodecOption = None) -> T | D: ...
     @overload
-    async def get(self, key: str, default: Any) -> Any: ...
-    async def get(self, key: str, default: Any = None, *, type: Any = None) -> Any:
+    async def get(self, key: str, default: Any, *, codec: CodecOption = None) -> Any: ...
+    async def get(
+        self, key: str, default: Any = None, *, type: Any = None, codec: CodecOption = None
+    ) -> Any:
         """Return the value under ``key``, or ``default`` if a read would not be served one.
 
         ``None`` is a value like any other: give a ``default`` to tell it from nothing. ``type``
         is the type you expect; a value that is no instance of it counts as absent. A value that
-        has expired and is kept for ``grace`` is not served here, since nothing failed.
+        has expired and is kept for ``grace`` is not served here, since nothing failed. ``codec`` is the
+        one that it was stored with, see ``set``.
         """
         check_key(key, "get")
+        shape = shape_by_hand(codec, type)
         await self._settle_in()
+        self._check_codec(codec, shape)
         if self._home.is_disabled():
             return default
-        shape = None if type is None else shape_of(type)
         entry = await self._side.engine.get(key, self._home.by_hand, shape)
         return default if entry is None or not is_instance(entry.value, type) else entry.value
 
@@ -83,6 +89,7 @@ class Commands:
         tags: Iterable[str] = (),
         soft_ttl: TTLValue = None,
         stamp: Stamp | None = None,
+        codec: CodecOption = None,
     ) -> bool:
         """Store ``value`` under ``key``; return whether it was stored.
 
@@ -97,14 +104,24 @@ class Commands:
         Under a hold (``delete_tags(..., hold=)``) of its key or one of its tags it is not stored, since
         it may be what the holder is about to change, and what was there is deleted. With a ``stamp``
         it is the moment of the stamp that counts.
+
+        ``codec`` is that of ``cache(...)``, for a store outside of the process: read it with the same.
         """
         check_key(key, "set")
+        shape = shape_by_hand(codec)
         named = given_tags(tags, "set")
         lifetime = fixed_lifetime(ttl, soft_ttl)
         await self._settle_in()
+        self._check_codec(codec, shape)
         if self._home.is_disabled() or not self._is_of_this_store(stamp):
             return False
-        return await self._side.engine.put(key, value, self._home.by_hand, lifetime, named, stamp)
+        asked = replace(self._home.by_hand, shape=shape)
+        return await self._side.engine.put(key, value, asked, lifetime, named, stamp)
+
+    def _check_codec(self, codec: CodecOption, shape: Shape) -> None:
+        """Raise at once what the store has against ``codec``: a read that misses would never say it."""
+        if codec is not None:
+            self._home.parts.store.refuses(shape)
 
     def _is_of_this_store(self, stamp: object) -> bool:
         if stamp is None:
@@ -142,6 +159,7 @@ class Commands:
                 f"get_or_set(loader={loader!r}) cannot be called: give a function without arguments"
             )
         await self._settle_in()
+        self._check_codec(options.get("codec"), asked.shape)
         load = awaited(loader)
         if self._home.is_disabled():
             return await load()

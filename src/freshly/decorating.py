@@ -74,6 +74,10 @@ class Decorating(BulkCommands):
         - ``cache_exceptions``: exceptions of the loader that are answers, such as ``NotFound``: kept
           for ``ttl``, or for a ttl of their own (``{NotFound: "1m"}``), and raised anew to each reader.
         - ``copy``: give each caller a deep copy. Without it a hit returns the stored object.
+        - ``codec``: how values become bytes, for a store outside of the process: ``"typed"``, by the
+          return annotation; ``"pickle"``, which needs ``signing_keys`` or ``encryption_keys`` of
+          ``setup``; or a ``Codec`` of yours. Without it, what ``setup`` says. In memory nothing becomes
+          bytes, and it is not used.
 
         What it is found by:
 

@@ -17,6 +17,7 @@ from .functions import as_it_was, plain_function, receiver_of
 from .lifetimes import TTL
 from .options import CacheOptions
 from .options import recipe as recipe_of
+from .wire.port import given_codec
 
 Recipient = Callable[[Cached], None]
 
@@ -36,7 +37,7 @@ def decorate(
     names = tuple(signature(plain).parameters)
     name = f"{plain.__module__}.{plain.__qualname__}"
     tags = Tags(options.get("tags", ()), names)
-    shape = Shape(name, function=plain)
+    shape = Shape(name, function=plain, codec=given_codec(options.get("codec")))
     recipe = recipe_of(name, names, ttl, options, tags=tags, shape=shape)
     cached = Cached(
         plain,

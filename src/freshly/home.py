@@ -95,6 +95,7 @@ class Home:
         """Put another store behind the cache. The former one is closed at the next await."""
         parts = self._open(url, options)
         with self._lock:
+            self._check_functions(parts)
             self._retired.append(self.parts)
             self._setup = (url, dict(options))
             self._wire(parts)
@@ -116,7 +117,6 @@ class Home:
         self.parts = parts
         for cached in list(self._functions):
             cached.wire(parts)
-            self._warn_of_values(cached)
 
     def _open(self, url: str, options: Mapping[str, Any]) -> Parts:
         place, rest, ours = split_options(url, options)
@@ -156,13 +156,22 @@ class Home:
 
     def register(self, cached: Handle) -> None:
         with self._lock:
+            self._check_values(cached, self.parts)
             cached.wire(self.parts)
             self._functions.add(cached)
-            self._warn_of_values(cached)
 
-    def _warn_of_values(self, cached: Handle) -> None:
+    def _check_functions(self, parts: Parts) -> None:
+        # Before anything is changed: what is wrong with a function leaves the former store in place.
+        try:
+            for cached in list(self._functions):
+                self._check_values(cached, parts)
+        except BaseException:
+            parts.retire()
+            raise
+
+    def _check_values(self, cached: Handle, parts: Parts) -> None:
         """Say it where nothing that the function returns can be stored: it would load each time."""
-        why = self.parts.store.refuses(cached.recipe.shape)
+        why = parts.store.refuses(cached.recipe.shape)
         if why is not None:
             name = cached.recipe.counts.name
             warnings.warn(f"what {name} returns: {why}", FreshlyWarning, stacklevel=2)
@@ -279,6 +288,7 @@ class Home:
             store.living(),
             evictions=store.evictions,
             invalidations=store.invalidations,
+            refused=store.refused,
         )
 
 

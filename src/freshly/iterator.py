@@ -27,6 +27,7 @@ from .options import recipe as recipe_of
 from .production import TOO_LONG, Production
 from .runtime.threads import finish
 from .verbs import InSteps, stand_on
+from .wire.port import given_codec
 
 # Longer sequences are streams: who reads them wants the next element and not the whole, and a
 # thousand rows are what a page or a report has.
@@ -297,7 +298,8 @@ def decorate_iterator(
     receiver = None if isinstance(function, staticmethod) else receiver_of(plain)
     name, names = f"{plain.__module__}.{plain.__qualname__}", tuple(signature(plain).parameters)
     tags = Tags(options.get("tags", ()), names)
-    shape = Shape(name, function=plain, part=_kept_type)
+    codec = given_codec(options.get("codec"))
+    shape = Shape(name, function=plain, part=_kept_type, codec=codec)
     cached = CachedIterator(
         plain,
         recipe=_without_long(recipe_of(name, names, ttl, options, tags=tags, shape=shape)),

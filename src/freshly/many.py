@@ -24,6 +24,7 @@ from .returned import ABSENT, Form, filled, form_of, give, read_returned, value_
 from .runtime.threads import finish
 from .together import Together, with_missing
 from .verbs import InSteps, stand_on
+from .wire.port import given_codec
 
 
 class Asked(NamedTuple):
@@ -213,7 +214,8 @@ def decorate_many(
     form, together = form_of(plain), Together.checked(options)
     _check_order(plain, plural, form, together)
     tags = Tags(options.get("tags", ()), names)
-    shape = Shape(name, function=plain, part=value_type)
+    codec = given_codec(options.get("codec"))
+    shape = Shape(name, function=plain, part=value_type, codec=codec)
     recipe = recipe_of(name, names, ttl, options, tags=tags, shape=shape)
     keys = KeyMaker(
         plural.one,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextvars import ContextVar
 from copy import deepcopy
 from secrets import token_hex
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, cast
 
 from .answering import CacheExceptions, answers_of
 from .core.byname import ByName
@@ -16,10 +16,11 @@ from .core.holds import Hold
 from .core.lifetime import Lifetime
 from .core.patience import Timeouts
 from .core.recipe import Arguments, Recipe
-from .core.shape import ANY, Shape
+from .core.shape import ANY, Shape, shape_of
 from .core.tags import Tags, TagsOption, given_tags
 from .errors import ConfigurationError, did_you_mean
 from .lifetimes import TTL, TTLValue, grace_of, lifetimes, span
+from .wire.port import CodecOption, given_codec
 
 DEFAULT_RETRY_AFTER = 1.0
 
@@ -49,7 +50,11 @@ class _Early(TypedDict, total=False):
     early_ttl: TTL
 
 
-class LoadOptions(Policy, _Soft, _Early, total=False):
+class _Coded(TypedDict, total=False):
+    codec: CodecOption
+
+
+class LoadOptions(Policy, _Soft, _Early, _Coded, total=False):
     """The options of ``get_or_set``: its tags are no templates, its key is given."""
 
     tags: Iterable[str]
@@ -62,13 +67,13 @@ class _Together(TypedDict, total=False):
     max_batch: int | None
 
 
-class LoadManyOptions(Policy, _Soft, _Early, _Together, total=False):
+class LoadManyOptions(Policy, _Soft, _Early, _Together, _Coded, total=False):
     """The options of ``get_or_set_many``: its tags are templates over ``{key}`` and ``{result}``."""
 
     tags: TagsOption
 
 
-class _FunctionOptions(Policy, total=False):
+class _FunctionOptions(Policy, _Coded, total=False):
     key: str | None
     tags: TagsOption
     exclude: Iterable[str]
@@ -95,7 +100,7 @@ class ManyOptions(CacheOptions, _Together, total=False):
     each: str | None
 
 
-class IteratorOptions(_Soft, _Early, total=False):
+class IteratorOptions(_Soft, _Early, _Coded, total=False):
     """The options of ``cache.iterator``. No timeouts: how long it takes is up to its consumer."""
 
     key: str | None
@@ -169,10 +174,18 @@ def by_hand(name: str) -> Recipe:
     )
 
 
+def shape_by_hand(codec: CodecOption, kind: Any = None) -> Shape:
+    """Return what a store outside of the process is told of a value that no function returns."""
+    if given_codec(codec) is None:
+        return ANY if kind is None else shape_of(kind)
+    return shape_of(Any if kind is None else kind, cast("Hashable", codec))
+
+
 def load_recipe(ttl: TTL, options: LoadOptions, counts: Counts) -> tuple[Recipe, tuple[str, ...]]:
     """Return the recipe of one ``get_or_set`` and its tags."""
     check_names(options, LoadOptions, "get_or_set")
-    asked = recipe(counts.name, (), ttl, options, tags=Tags((), ()), counts=counts)
+    shape = shape_by_hand(options.get("codec"))
+    asked = recipe(counts.name, (), ttl, options, tags=Tags((), ()), counts=counts, shape=shape)
     return asked, given_tags(options.get("tags", ()), "get_or_set")
 
 

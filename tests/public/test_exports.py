@@ -8,6 +8,7 @@ EXPORTS = [
     "AsyncCached",
     "BlockingCached",
     "Cache",
+    "Codec",
     "ConfigurationError",
     "CurrentLoad",
     "DeadlockError",

@@ -18,6 +18,7 @@ from typing import Annotated, Any, assert_type
 
 from freshly import (
     Cache,
+    Codec,
     CurrentLoad,
     Entry,
     LoadTimeout,
@@ -60,6 +61,21 @@ class User:
 class Session: ...
 
 
+class Own:
+    """A codec of one's own."""
+
+    name = "own 1"
+
+    def encode(self, value: Any, /) -> bytes:
+        return bytes(value)
+
+    def decode(self, data: bytes, /) -> Any:
+        return data
+
+
+a_codec: Codec = Own()
+
+
 @cache(ttl="1h", tags=["user:{user_id}"])
 async def get_user(user_id: int, *, full: bool = False) -> User:
     return User()
@@ -78,6 +94,26 @@ async def soft(x: str) -> list[str]:
 @cache.early(ttl="1h", early_ttl="50m", tags=lambda result: [str(result)])
 async def early(x: str) -> dict[str, int]:
     return {x: 1}
+
+
+@cache(ttl="1h", codec=Own())
+async def by_codec(x: int) -> bytes:
+    return b""
+
+
+@cache.soft(ttl="1h", soft_ttl="1m", codec="pickle")
+def by_pickle(x: int) -> Session:
+    return Session()
+
+
+@cache.iterator("1h", codec="typed")
+def sequence_by_codec(x: int) -> Iterator[int]:
+    yield x
+
+
+@cache.many("1h", codec=a_codec)
+def many_by_codec(xs: list[int]) -> dict[int, User]:
+    return {}
 
 
 @cache(ttl=None)
@@ -385,6 +421,12 @@ async def commands(own: Cache) -> None:
     assert_type(await own.get_or_set("k", load), User)
     assert_type(await own.get_or_set("k", lambda: 1, ttl="1h"), int)
     assert_type(await own.get_or_set("k", load, "1h", grace="1d", soft_timeout="1s"), User)
+    assert_type(await own.get("k", type=User, codec=Own()), User | None)
+    assert_type(await own.get("k", 0, type=User, codec="pickle"), User | int)
+    assert_type(await own.set("k", User(), codec=Own()), bool)
+    assert_type(await own.get_or_set("k", load, codec="pickle"), User)
+    assert_type(own.blocking.get("k", type=User, codec=Own()), User | None)
+    assert_type(await own.get_many(["k"], codec=Own()), dict[str, Any])
     assert_type(await own.get_many(["k"]), dict[str, Any])
     assert_type(await own.get_many(["k"], type=User), dict[str, User])
     assert_type(await own.get_many(["k"], type=User, default=0), dict[str, User | int])

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from freshly.wire.codec import Codec, Undecodable, codec_for
+from freshly.wire.codec import PayloadCodec, Undecodable, codec_for
 from freshly.wire.envelope import Wire
 from tests.wire import models as m
 from tests.wire.cases import ACCOUNT, CASES, POST
@@ -163,7 +163,7 @@ BOMBS["two thousand extensions in each other"] = nested(2000)
 
 @pytest.mark.parametrize("name", BOMBS)
 @pytest.mark.parametrize("codec", [codec_for(Any), codec_for(m.Post), codec_for(list[int] | None)])
-def test_a_small_payload_makes_no_large_value(name: str, codec: Codec) -> None:
+def test_a_small_payload_makes_no_large_value(name: str, codec: PayloadCodec) -> None:
     payload = BOMBS[name]
 
     tracemalloc.start()

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from datetime import date
+from itertools import permutations
 from typing import Any
 
 import pytest
 
 from freshly import ConfigurationError, EncodeError, register_type
 from freshly.wire import ownership
+from freshly.wire.chosen import chosen_codec
 from freshly.wire.codec import Undecodable, codec_for
 from freshly.wire.envelope import Wire
 from freshly.wire.failures import FailureCodec
-from freshly.wire.pickled import PickleCodec, require_authentic
+from freshly.wire.pickled import PICKLE, require_authentic
+from freshly.wire.port import given_codec
 from tests.wire.samples import KEY
 
 
@@ -113,28 +116,84 @@ class Evil:
 
 
 def test_pickle_carries_what_no_other_codec_does() -> None:
-    codec = PickleCodec()
+    codec = chosen_codec("pickle", Any)
 
     assert codec.decode(codec.encode(Money(5, "EUR"))) == Money(5, "EUR")
     assert codec.encode(Evil())
-    with pytest.raises(EncodeError, match="cannot be pickled"):
+    with pytest.raises(EncodeError, match=r"codec 'pickle 5' has no bytes for .*function"):
         codec.encode(lambda: 1)
     with pytest.raises(Undecodable):
         codec.decode(b"\x80\x05cnowhere\nNothing\n.")
 
 
 def test_pickle_is_refused_where_others_could_have_written() -> None:
-    with pytest.raises(ConfigurationError, match=r"codec='pickle' of app.load .* signing_keys="):
-        require_authentic(PickleCodec(), Wire(), "app.load")
+    for pickling in ("pickle", PICKLE):
+        with pytest.raises(ConfigurationError, match=r"codec='pickle' of app.load needs signing_keys="):
+            require_authentic(pickling, Wire(), "app.load")
 
-    require_authentic(PickleCodec(), Wire(signing_keys=KEY), "app.load")
-    require_authentic(PickleCodec(), Wire(encryption_keys=KEY), "app.load")
-    require_authentic(codec_for(Any), Wire(), "app.load")
+        require_authentic(pickling, Wire(signing_keys=KEY), "app.load")
+        require_authentic(pickling, Wire(encryption_keys=KEY), "app.load")
+    for other in (None, "typed", Upper()):
+        require_authentic(other, Wire(), "app.load")
 
 
 def test_no_other_codec_reads_what_pickle_wrote_nor_the_other_way_round() -> None:
-    assert not codec_for(Any).reads(PickleCodec.schema)
-    assert not PickleCodec().reads(codec_for(Any).schema)
+    codecs = [codec_for(Any), chosen_codec("pickle", Any), chosen_codec(Upper(), Any)]
+
+    for one, other in permutations(codecs, 2):
+        assert not one.reads(other.schema)
+
+
+def test_a_changed_type_is_a_miss_whatever_the_codec() -> None:
+    for asked in ("pickle", Upper()):
+        before, after = chosen_codec(asked, Order), chosen_codec(asked, list[Order])
+
+        assert before.reads(before.schema)
+        assert not after.reads(before.schema)
+
+
+# -- for a function -------------------------------------------------------------------------------
+
+
+class Upper:
+    """A codec of texts that can be told from the others."""
+
+    name = "upper 1"
+
+    def encode(self, value: Any) -> bytes:
+        return value.upper().encode()  # type: ignore[no-any-return]
+
+    def decode(self, data: bytes) -> Any:
+        return data.decode().lower()
+
+
+class NoBytes(Upper):
+    def encode(self, value: Any) -> Any:
+        return str(value)
+
+
+def test_a_codec_that_fails_is_named_with_the_type_of_the_value() -> None:
+    with pytest.raises(EncodeError, match=r"'upper 1' has no bytes for .* builtins\.int"):
+        chosen_codec(Upper(), Any).encode(7)
+    with pytest.raises(EncodeError, match=r"'upper 1' made builtins\.str of .*: .* return bytes"):
+        chosen_codec(NoBytes(), Any).encode(7)
+    with pytest.raises(Undecodable):
+        chosen_codec(Upper(), Any).decode(b"\xff")
+
+
+@pytest.mark.parametrize(
+    ("codec", "words"),
+    [
+        ("pikcle", "codec='pikcle' is no codec; did you mean 'pickle'"),
+        ("json", "codec='json' is no codec; there is 'typed'"),
+        (7, "codec=7 is no codec: give an object with a name"),
+        (Upper, "is no codec: give an object"),
+        (object(), "is no codec: give an object"),
+    ],
+)
+def test_what_is_no_codec_is_named(codec: object, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        given_codec(codec)
 
 
 # -- exceptions -----------------------------------------------------------------------------------

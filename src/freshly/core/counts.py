@@ -99,11 +99,16 @@ class FunctionStats:
 
 @dataclass(frozen=True, slots=True)
 class Stats(FunctionStats):
-    """The sums over a cache, with its entries, evictions and invalidations, and by function."""
+    """The sums over a cache, with its entries, evictions and invalidations, and by function.
+
+    ``refused`` is how often bytes were found in a store outside of the process that this cache does not
+    take: foreign, damaged, forged or unreadable ones. Each is a miss.
+    """
 
     entries: int = 0
     evictions: int = 0
     invalidations: int = 0
+    refused: int = 0
     by_function: Mapping[str, FunctionStats] = field(default_factory=dict)
 
 
@@ -113,6 +118,7 @@ def summarise(
     *,
     evictions: int,
     invalidations: int,
+    refused: int = 0,
 ) -> Stats:
     """Add up ``counts`` and the hits that stand in ``entries``."""
     living: dict[int, int] = {}
@@ -132,6 +138,7 @@ def summarise(
         entries=size,
         evictions=evictions,
         invalidations=invalidations,
+        refused=refused,
         by_function=tallies,
     )
 

@@ -118,6 +118,11 @@ class Store(NamedLeases, Protocol):
     def invalidations(self) -> int: ...
 
     @property
+    def refused(self) -> int:
+        """How often something was read that this cache had not written, or that was damaged."""
+        ...
+
+    @property
     def blocking(self) -> Store: ...
 
     @property
@@ -129,7 +134,10 @@ class Store(NamedLeases, Protocol):
         ...
 
     def refuses(self, shape: Shape) -> str | None:
-        """Return why no value of ``shape`` can be stored and what to do, ``None`` if some can."""
+        """Return why no value of ``shape`` can be stored and what to do, ``None`` if some can.
+
+        Raises ``ConfigurationError`` for a codec that the options of the store do not allow.
+        """
         ...
 
     def living(self) -> list[Entry[Any]]:

@@ -7,7 +7,7 @@ it may not be defined yet.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -18,7 +18,8 @@ class Shape:
     """What a store outside of the process may know about the values of one function.
 
     ``function`` has it in its return annotation, of which ``part`` takes what is meant; without a
-    function ``annotation`` is it. ``name`` is what messages call it by. ``raises`` are the
+    function ``annotation`` is it. ``codec`` is what the function asked for, if it did: the core does
+    not look into it. ``name`` is what messages call it by. ``raises`` are the
     exceptions that are kept as its answers: whoever reads one from outside of the process makes
     these anew and no others. Shapes are compared by identity: whoever finds something out about one
     may keep it by the shape.
@@ -27,6 +28,7 @@ class Shape:
     __slots__ = (
         "__weakref__",  # pyright: ignore[reportUninitializedInstanceVariable]
         "annotation",
+        "codec",
         "function",
         "name",
         "part",
@@ -40,11 +42,13 @@ class Shape:
         function: Callable[..., Any] | None = None,
         part: Callable[[Any], Any] | None = None,
         annotation: Any = Any,
+        codec: object = None,
     ) -> None:
         self.name = name
         self.function = function
         self.part = part
         self.annotation = annotation
+        self.codec = codec
         self.raises: tuple[type[Exception], ...] = ()
 
     def __repr__(self) -> str:
@@ -52,9 +56,10 @@ class Shape:
 
 
 @lru_cache(maxsize=1024)
-def shape_of(kind: Any) -> Shape:
-    """Return the one shape of a type that somebody named, for types that can be hashed."""
-    return Shape(repr(kind), annotation=kind)
+def shape_of(kind: Any, codec: Hashable = None) -> Shape:
+    """Return the one shape of a type, and a codec, that somebody named; both can be hashed."""
+    name = "a value set by hand" if kind is Any else repr(kind)
+    return Shape(name, annotation=kind, codec=codec)
 
 
 #: For values that must not leave the process: their keys mean something in this one only.

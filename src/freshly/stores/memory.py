@@ -73,6 +73,7 @@ class MemoryStore:
         self.logical = LogicalClock()
         self.evictions = 0
         self.invalidations = 0
+        self.refused = 0
         self.wake: Callable[[], None] = _nobody
         # Reentrant: the garbage collector may run a caller's __del__ in here, which may write.
         self._lock = RLock()

@@ -19,6 +19,7 @@ Options = Mapping[str, Any]
 MEMORY_OPTIONS = ("max_entries", "max_bytes", "weigh", "max_hold", "max_ttl", "namespace")
 NETWORK_OPTIONS = (
     "client",
+    "codec",
     "lease",
     "max_hold",
     "max_ttl",
@@ -110,6 +111,11 @@ def _together(url: str, query: str, options: Options) -> dict[str, Any]:
 
 
 def _memory(options: dict[str, Any], clock: Clock) -> MemoryStore:
+    if "codec" in options:
+        raise ConfigurationError(
+            f"codec={options['codec']!r}: mem:// keeps the values themselves, and makes no bytes of "
+            f"them; leave it out here. codec= of a function may stay, for stores outside of the process"
+        )
     _check_names("mem://", options, (*MEMORY_OPTIONS, *CACHE_OPTIONS))
     # One process, one dict for each cache: a namespace keeps nothing apart here that is not apart.
     _take(options, "namespace", "freshly", _name)

@@ -36,13 +36,20 @@ def return_annotation(function: Callable[..., Any], names: Mapping[str, Any] | N
     return hints["it"]
 
 
-def check_annotation(annotation: Any, names: Mapping[str, Any] | None = None) -> str | None:
+def check_annotation(
+    annotation: Any, names: Mapping[str, Any] | None = None, *, codec: object = None
+) -> str | None:
     """Return why values of ``annotation`` cannot be stored outside of the process, and what to do.
 
-    ``None`` if they can, or if nothing can be said before there is a value.
+    ``None`` if they can, or if nothing can be said before there is a value. Pickle carries most of
+    what the annotation does not tell; what a user's codec carries nobody knows.
     """
+    if codec not in (None, "typed", "pickle"):
+        return None
     for part in parts(survey(annotation, names)):
         match part:
+            case Refused(is_used_up=False) | Anything() if codec == "pickle":
+                pass
             case Refused(label=label, why=why):
                 return f"{label} cannot be stored outside of the process: {why}"
             case Anything(why=why) if why:

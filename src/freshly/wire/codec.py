@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from .fingerprint import PLAIN, fingerprint, is_plain, is_readable_untyped, outline_text
+from .fit import check, fit
 from .labels import MARK
 from .outline import Members, Outline, Own, Record, parts
 from .reader import Reader
@@ -13,7 +14,7 @@ from .survey import survey
 from .typed import typed
 from .writer import Class, Writer
 
-__all__ = ["AnnotatedCodec", "Codec", "PlainCodec", "Undecodable", "codec_for"]
+__all__ = ["AnnotatedCodec", "PayloadCodec", "PlainCodec", "Undecodable", "codec_for"]
 
 
 class Undecodable(Exception):
@@ -21,7 +22,7 @@ class Undecodable(Exception):
 
 
 @runtime_checkable
-class Codec(Protocol):
+class PayloadCodec(Protocol):
     """What a store asks of a codec.
 
     ``schema`` is eight bytes that are equal only where one codec reads what the other wrote.
@@ -31,6 +32,10 @@ class Codec(Protocol):
 
     def reads(self, schema: bytes) -> bool:
         """Return whether it may decode payloads that were written under ``schema``."""
+        ...
+
+    def takes(self, value: Any) -> bool:
+        """Return whether a value that was stored under no type is one of this codec's."""
         ...
 
     def encode(self, value: Any) -> bytes:
@@ -50,7 +55,7 @@ class Codec(Protocol):
         ...
 
 
-def codec_for(annotation: Any, names: Mapping[str, Any] | None = None) -> Codec:
+def codec_for(annotation: Any, names: Mapping[str, Any] | None = None) -> PayloadCodec:
     """Return the codec of values that ``annotation`` describes; of what is awaited, if it is that.
 
     Work it out once for a function: ``annotated.py`` has its annotation. ``names`` are those that a
@@ -68,10 +73,14 @@ class PlainCodec:
 
     def __init__(self, outline: Outline) -> None:
         self.schema = fingerprint(outline)
+        self._fits = check(fit(outline) or {})
         self._write, self._read = Writer(mark=b"").write, Reader().read
 
     def reads(self, schema: bytes) -> bool:
         return schema == self.schema or (self.schema == PLAIN and is_readable_untyped(schema))
+
+    def takes(self, value: Any) -> bool:
+        return self._fits(value)
 
     def encode(self, value: Any) -> bytes:
         return self._write(value)
@@ -94,6 +103,9 @@ class AnnotatedCodec:
 
     def reads(self, schema: bytes) -> bool:
         return schema == self.schema
+
+    def takes(self, value: Any) -> bool:
+        return self._typed is not None and self._typed.fits(value)
 
     def encode(self, value: Any) -> bytes:
         if self._typed is not None:

@@ -35,7 +35,14 @@ from .outline import (
 )
 from .wording import wording
 
-__all__ = ["PLAIN", "fingerprint", "is_plain", "is_readable_untyped", "outline_text"]
+__all__ = [
+    "PLAIN",
+    "fingerprint",
+    "fingerprint_with",
+    "is_plain",
+    "is_readable_untyped",
+    "outline_text",
+]
 
 # Part of every text: when a payload of an equal outline gets other bytes, this changes.
 _FORMAT = "freshly 1"
@@ -51,6 +58,14 @@ def fingerprint(outline: Outline) -> bytes:
         return PLAIN
     digest = bytearray(blake2b(f"{_FORMAT} {outline_text(outline)}".encode(), digest_size=8).digest())
     digest[0] = digest[0] | 0x80 if _is_json_like(outline) else digest[0] & 0x7F
+    return bytes(digest)
+
+
+def fingerprint_with(codec: str, outline: Outline) -> bytes:
+    """Return the fingerprint of values that another codec makes bytes of: it is in it by its name."""
+    text = f"{_FORMAT} codec {codec!r} {outline_text(outline)}"
+    digest = bytearray(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
+    digest[0] &= 0x7F
     return bytes(digest)
 
 

@@ -137,10 +137,14 @@ class Own:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Values that no codec can carry. ``why`` goes on after the name of the type."""
+    """Values that no codec can carry by their annotation. ``why`` goes on after the name of the type.
+
+    ``is_used_up``: nor can pickle, since its first reader takes it all, or it is open.
+    """
 
     label: str
     why: str
+    is_used_up: bool = False
 
 
 Outline: TypeAlias = (

@@ -10,44 +10,36 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
-from ..errors import ConfigurationError, EncodeError
-from .codec import Undecodable
+from ..errors import ConfigurationError
 from .envelope import Wire
 
-__all__ = ["PickleCodec", "require_authentic"]
+__all__ = ["PICKLE", "Pickle", "require_authentic"]
 
 
-class PickleCodec:
+class Pickle:
     """Values by pickle's protocol 5."""
 
-    schema = b"\x00pickle5"
-
-    def reads(self, schema: bytes) -> bool:
-        return schema == self.schema
+    name = "pickle 5"
 
     def encode(self, value: Any) -> bytes:
-        try:
-            return pickle.dumps(value, protocol=5)
-        except Exception as error:  # pickle asks each object, and each may fail in its own way
-            raise EncodeError(
-                f"a value of type {type(value).__name__} cannot be pickled: {error}"
-            ) from error
+        return pickle.dumps(value, protocol=5)
 
-    def decode(self, payload: bytes) -> Any:
-        try:
-            return pickle.loads(payload)  # noqa: S301 - behind require_authentic
-        except Exception as error:  # a class that moved, a module that is gone
-            raise Undecodable(repr(error)) from None
+    def decode(self, data: bytes) -> Any:
+        return pickle.loads(data)  # noqa: S301 - behind require_authentic
 
 
-def require_authentic(codec: object, wire: Wire, function: str) -> None:
+PICKLE = Pickle()
+
+
+def require_authentic(codec: object, wire: Wire, whose: str) -> None:
     """Refuse a codec that runs code where others may write.
 
     Raises:
-        ConfigurationError: if ``codec`` pickles, and ``wire`` has no keys.
+        ConfigurationError: if ``codec`` is pickle, and ``wire`` has no keys.
     """
-    if isinstance(codec, PickleCodec) and not wire.is_authentic:
+    if (codec == "pickle" or isinstance(codec, Pickle)) and not wire.is_authentic:
         raise ConfigurationError(
-            f"codec='pickle' of {function} runs whatever lies in the store: give signing_keys= or "
-            f"encryption_keys= to setup(), or leave codec= out and annotate what {function} returns"
+            f"codec='pickle' of {whose} needs signing_keys= (or encryption_keys=) in setup(): to read "
+            f"a pickle is to run it, and without keys anybody who can write to the store may have put "
+            f"it there. Or leave codec= out, and values are stored by their return annotation"
         )

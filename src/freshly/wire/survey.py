@@ -51,7 +51,7 @@ from .outline import (
 )
 from .ownership import is_known_to_pydantic_alone, of_pydantic, registered
 from .plain import ATOMS
-from .uncarried import why_not
+from .uncarried import is_used_up, why_not
 
 __all__ = ["awaited", "survey"]
 
@@ -224,7 +224,9 @@ class _Survey:
         if is_known_to_pydantic_alone(cls):
             return self._leaf(cls)
         why = why_not(cls)
-        return Refused(type_name(cls), why) if why else self._record(cls, arguments)
+        if why:
+            return Refused(type_name(cls), why, is_used_up(cls))
+        return self._record(cls, arguments)
 
     def _leaf(self, cls: type) -> Outline:
         try:

@@ -8,7 +8,7 @@ from io import IOBase
 from types import CodeType, FrameType, FunctionType, ModuleType, TracebackType
 from typing import Any
 
-__all__ = ["why_not"]
+__all__ = ["is_used_up", "why_not"]
 
 _ONCE = (abc.Iterator, abc.AsyncIterator, abc.Awaitable, Future)
 _RESOURCES = ("__enter__", "__aenter__")
@@ -31,10 +31,8 @@ def why_not(cls: Any) -> str | None:
             "a row of a database belongs to its session: return a dataclass, a TypedDict or a model "
             "made from it"
         )
-    if _is_subclass(cls, (IOBase,)):
-        return _OPEN
-    if cls in (abc.Iterable, abc.AsyncIterable) or _is_subclass(cls, _ONCE):
-        return _USED_UP
+    if is_used_up(cls):
+        return _OPEN if _is_subclass(cls, (IOBase,)) else _USED_UP
     if _is_subclass(cls, _CODE) or cls is abc.Callable:
         return "code is no data: return what it would be called for"
     if any(hasattr(cls, mark) for mark in _ARRAYS):
@@ -42,6 +40,11 @@ def why_not(cls: Any) -> str | None:
     if any(hasattr(cls, mark) for mark in _RESOURCES):
         return _OPEN
     return None
+
+
+def is_used_up(cls: Any) -> bool:
+    """Return whether values of ``cls`` are open, or for one reader: nothing at all carries them."""
+    return cls in (abc.Iterable, abc.AsyncIterable) or _is_subclass(cls, (IOBase, *_ONCE))
 
 
 def _is_subclass(cls: Any, bases: tuple[Any, ...]) -> bool:

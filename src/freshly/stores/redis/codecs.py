@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 from weakref import WeakKeyDictionary, WeakSet
 
 from ...core.counts import Counts
@@ -14,12 +14,17 @@ from ...core.shape import Shape
 from ...core.special import SpecialEntry
 from ...errors import EncodeError
 from ...wire.annotated import check_annotation, return_annotation
-from ...wire.codec import Codec, Undecodable, codec_for
+from ...wire.chosen import chosen_codec
+from ...wire.codec import PayloadCodec, Undecodable, codec_for
 from ...wire.envelope import Wire
 from ...wire.failures import FailureCodec
+from ...wire.fingerprint import PLAIN
 from ...wire.frame import EXCEPTION, VALUE, Frame, Mark
+from ...wire.pickled import require_authentic
+from ...wire.port import CodecOption
 from .layout import Layout
 from .reading import Moment, Position
+from .refusals import Refusals
 
 # The entries that this store hands out are nobody's for long; their hits are counted by the engine.
 _COUNTS = Counts("redis")
@@ -28,14 +33,24 @@ _COUNTS = Counts("redis")
 class Codecs:
     """Packs entries as the options of ``setup`` say, each value by the codec of its shape.
 
-    ``raises`` says whether a value that has no bytes is the caller's error.
+    ``raises`` says whether a value that has no bytes is the caller's error; ``codec`` is the one of
+    functions that ask for none.
+
+    Raises:
+        ConfigurationError: if that is pickle, and ``wire`` has no keys.
     """
 
-    def __init__(self, layout: Layout, wire: Wire, *, raises: bool) -> None:
+    def __init__(
+        self, layout: Layout, wire: Wire, refusals: Refusals, *, raises: bool, codec: CodecOption = None
+    ) -> None:
+        require_authentic(codec, wire, "setup()")
         self._layout = layout
         self._wire = wire
+        self.refusals = refusals
         self._raises = raises
-        self._codecs: WeakKeyDictionary[Shape, Codec] = WeakKeyDictionary()
+        self._codec = codec
+        self._plain = codec_for(Any)
+        self._codecs: WeakKeyDictionary[Shape, PayloadCodec] = WeakKeyDictionary()
         self._raised: WeakKeyDictionary[Shape, FailureCodec] = WeakKeyDictionary()
         self._told: WeakSet[Shape] = WeakSet()
 
@@ -48,7 +63,9 @@ class Codecs:
             EncodeError: if it has none, and the cache was told to raise.
         """
         try:
-            codec: Codec = self._of(shape) if entry.raised is None else self._of_raised(shape)
+            codec: PayloadCodec | FailureCodec = (
+                self._of(shape) if entry.raised is None else self._of_raised(shape)
+            )
             payload = codec.encode(entry.value if entry.raised is None else entry.raised.anew())
             frame = self.frame(entry, codec.schema, payload, key_at)
             return self._wire.pack(frame, self._layout.value(entry.key))
@@ -71,23 +88,43 @@ class Codecs:
     def unpack(self, data: bytes | None, key: str) -> Frame | None:
         return None if data is None else self._wire.unpack(data, self._layout.value(key))
 
-    def value(self, frame: Frame, shape: Shape) -> Any:
+    def value(self, key: str, frame: Frame, shape: Shape) -> Any:
         """Return the value of ``frame``, or what its load raised.
 
         Raises:
             Undecodable: if another codec wrote it, or it is damaged.
         """
-        codec: Codec = self._of(shape) if frame.kind == VALUE else self._of_raised(shape)
+        if frame.kind != VALUE:
+            return _raised(self._decoded(self._of_raised(shape), key, frame))
+        codec = self._of(shape)
+        if frame.schema == PLAIN and not codec.reads(PLAIN):
+            # It was set by hand, under no type: the value has to say itself that it is of this one.
+            value = self._decoded(self._plain, key, frame)
+            if codec.takes(value):
+                return value
+            raise Undecodable("it is a value of another type")
+        return self._decoded(codec, key, frame)
+
+    def _decoded(self, codec: PayloadCodec | FailureCodec, key: str, frame: Frame) -> Any:
         if not codec.reads(frame.schema):
             raise Undecodable("it was written for another type")
-        value = codec.decode(frame.payload)
-        return value if frame.kind == VALUE else _raised(value)
+        try:
+            return codec.decode(frame.payload)
+        except Undecodable as error:
+            self.refusals.note(f"its payload cannot be read, {error}", self._layout.value(key))
+            raise
 
-    def _of(self, shape: Shape) -> Codec:
+    def _of(self, shape: Shape) -> PayloadCodec:
         codec = self._codecs.get(shape)
         if codec is None:
-            codec = self._codecs[shape] = codec_for(_said(shape))
+            asked, by_hand = self._asked(shape), shape.function is None
+            codec = self._codecs[shape] = chosen_codec(asked, _said(shape), by_hand=by_hand)
         return codec
+
+    def _asked(self, shape: Shape) -> CodecOption:
+        asked = cast("CodecOption", self._codec if shape.codec is None else shape.codec)
+        require_authentic(asked, self._wire, shape.name)
+        return asked
 
     def _of_raised(self, shape: Shape) -> FailureCodec:
         codec = self._raised.get(shape)
@@ -96,9 +133,14 @@ class Codecs:
         return codec
 
     def refuses(self, shape: Shape) -> str | None:
-        said = _said(shape)
+        """Return why no value of ``shape`` can be stored.
+
+        Raises:
+            ConfigurationError: if it asks for pickle, and there are no keys.
+        """
+        asked, said = self._asked(shape), _said(shape)
         # A name in it that is not defined yet will be when the function is called.
-        return None if isinstance(said, str) else check_annotation(said)
+        return None if isinstance(said, str) else check_annotation(said, codec=asked)
 
     def _tell(self, shape: Shape, error: EncodeError) -> None:
         if shape not in self._told:

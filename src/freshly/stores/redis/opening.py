@@ -8,11 +8,11 @@ from typing import Any, Protocol
 from weakref import WeakSet
 
 from ...core.breaker import DEFAULT_PAUSE, Breaker
-from ...core.events import StoreFailed
 from ...core.ports import Clock, ShiftedClock
 from ...core.undelivered import Parcel, Undelivered
-from ...errors import ConfigurationError, StoreError
+from ...errors import ConfigurationError
 from ...wire.envelope import Wire
+from ...wire.port import given_codec
 from ..delivery import Delivery
 from ..watch import Watch
 from ..world import World
@@ -23,6 +23,7 @@ from .conversation import Conversation
 from .hub import Hub
 from .keeper import Keeper
 from .layout import Layout
+from .refusals import Refusals
 from .store import RedisStore
 from .threads import BlockingLines
 
@@ -57,13 +58,11 @@ def open_redis(
     )
     layout = Layout(namespace, max_hold=round(max_hold * 1000))
 
-    def refused(reason: str, name: bytes) -> None:
-        error = StoreError(f"what lies under it was not stored by this cache: {reason}")
-        world.emit(StoreFailed, "unpack", layout.key_of(name), error)
-
+    refusals = Refusals(layout, world.emit)
     asked = {name: options[name] for name in WIRE_OPTIONS if name in options}
-    wire = Wire(**asked, on_refused=refused)
-    codecs = Codecs(layout, wire, raises=_raises(options.get("on_encode_error", "log")))
+    wire = Wire(**asked, on_refused=refusals.note)
+    raises, codec = _raises(options.get("on_encode_error", "log")), given_codec(options.get("codec"))
+    codecs = Codecs(layout, wire, refusals, raises=raises, codec=codec)
     now, breaker = world.clock.now, Breaker(max(DEFAULT_PAUSE, timeout))
     watch = Watch(address.server, breaker, now, world.emit)
 

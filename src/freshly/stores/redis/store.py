@@ -105,6 +105,10 @@ class RedisStore:
         return self._hub.invalidations
 
     @property
+    def refused(self) -> int:
+        return self._hub.codecs.refusals.count
+
+    @property
     def leases(self) -> RedisLeases | None:
         return self._leases if self._hub.keeper.seconds else None
 
@@ -259,7 +263,7 @@ class RedisStore:
         if shape is UNREAD:
             return None
         if shape is not LOCAL:
-            return self._hub.codecs.value(frame, shape)
+            return self._hub.codecs.value(key, frame, shape)
         kept = self._hub.kept.get(key)
         if kept is None or kept[0] is not frame:
             # Another one has come since, or it was dropped.
