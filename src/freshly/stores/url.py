@@ -62,7 +62,7 @@ def split_options(url: object, options: Options) -> tuple[object, dict[str, Any]
     if not isinstance(url, str):
         return url, rest, beside
     query = "&".join(f"{name}={value}" for name, value in _OF_THE_CACHE.findall(url))
-    shown = _without_password(url, urlsplit(url))
+    shown = _without_password(url, _parts_of(url))
     return _OF_THE_CACHE.sub("", url), rest, _together(shown, query, beside)
 
 
@@ -75,7 +75,7 @@ def open_store(url: object, options: Options, world: World) -> Store:
         raise ConfigurationError(
             f"url={url!r} is no URL of a store: write 'mem://', or 'mem://?max_entries=10000'"
         )
-    given, parts = url, urlsplit(url)
+    given, parts = url, _parts_of(url)
     url = _without_password(url, parts)
     if parts.scheme not in SCHEMES:
         raise ConfigurationError(
@@ -91,6 +91,17 @@ def open_store(url: object, options: Options, world: World) -> Store:
             f"url={url!r} names a place, and memory has none: write 'mem://' and options after '?'"
         )
     return _memory(together, world.clock)
+
+
+def _parts_of(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        # The rest may hold a password, and nobody can say where it ends.
+        raise ConfigurationError(
+            f"the URL of scheme {url.partition('://')[0]!r} cannot be read: {error}; an address of "
+            f"IPv6 stands in brackets, and what is no address is escaped as in %5B"
+        ) from None
 
 
 def _without_password(url: str, parts: SplitResult) -> str:
