@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
 
-from ...core.ports import Claim, Look
+from ...core.ports import Claim
 from ...core.shape import Shape
 from .conversation import Conversation
 from .hub import Hub
 from .line import Question
+from .looks import Looks
 from .scripts import LEASE
-
-LookAfter = Callable[[Sequence[Question], str, Iterable[str], Shape], Awaitable[tuple[list[Any], Look]]]
 
 
 class RedisLeases:
     """Leases of one colour; the process has them for both."""
 
-    def __init__(self, hub: Hub, talk: Conversation, look_after: LookAfter) -> None:
+    def __init__(self, hub: Hub, talk: Conversation, looks: Looks) -> None:
         self._hub = hub
         self._talk = talk
-        self._look_after = look_after
+        self._looks = looks
 
     async def claim(self, key: str, tags: Iterable[str], shape: Shape) -> Claim:
         keeper = self._hub.keeper
         if (token := keeper.token(key)) is not None:
-            return Claim(True, token, (await self._look_after((), key, tags, shape))[1])
+            return Claim(True, token, (await self._looks.after((), key, tags, shape))[1])
         name, token = self._hub.layout.lease(key), keeper.new_token()
         ms = round(keeper.seconds * 1000)
         # SET and then GET: when the batch is sent a second time, the first one may have taken it.
         first: list[Question] = [("SET", name, token, "NX", "PX", ms), ("GET", name)]
-        replies, look = await self._look_after(first, key, tags, shape)
+        replies, look = await self._looks.after(first, key, tags, shape)
         is_ours = bool(replies[1] == token.encode())
         if is_ours:
             keeper.add(key, token)
