@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from inspect import isawaitable
-from typing import Any, TypeVar, Unpack, overload
+from typing import Any, TypeVar, Unpack, is_typeddict, overload
 
 from .core.duration import Duration
 from .core.recipe import Call
@@ -243,7 +243,15 @@ class Commands:
 
 
 def is_instance(value: object, expected: Any) -> bool:
-    return not isinstance(expected, type) or isinstance(value, expected)
+    """Return whether ``value`` is of the expected type, as far as that can be asked."""
+    if not isinstance(expected, type):
+        return True
+    if is_typeddict(expected):
+        return isinstance(value, dict)
+    try:
+        return isinstance(value, expected)
+    except TypeError:  # a protocol that is for type checkers only
+        return True
 
 
 def awaited(loader: Callable[[], Any]) -> Callable[[], Awaitable[Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol, TypedDict
 
 import pytest
 
@@ -180,3 +180,25 @@ def test_and_at_setup(face: str) -> None:
 
     with pytest.warns(FreshlyWarning, match=rf"what .*{kept.__name__} returns: .*Row.*a dataclass"):
         cache.setup("redis://h")
+
+
+# -- types that cannot be asked -------------------------------------------------------------------
+
+
+class Named(TypedDict):
+    name: str
+
+
+class Sized(Protocol):
+    def __len__(self) -> int: ...
+
+
+async def test_a_value_by_hand_may_be_asked_for_by_any_kind_of_type() -> None:
+    cache, value = Cache(), {"name": "Ada"}
+    await cache.set("key", value)
+
+    for kind in (dict, Named, Sized, dict[str, str]):
+        assert await cache.get("key", type=kind) is value  # type: ignore[type-abstract]
+    assert await cache.get("key", type=str) is None
+    await cache.set("key", 7)
+    assert await cache.get("key", type=Named) is None
