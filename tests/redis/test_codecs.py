@@ -184,7 +184,9 @@ class TestOfYourOwn:
         assert cache.stats().refused > 0
         failed = [event for event in events if type(event).__name__ == "StoreFailed"]
         assert {(event.operation, event.key) for event in failed} == {("unpack", "key")}
-        assert "no such thing" in str(failed[0].error)
+        assert "KeyError" in str(failed[0].error)
+        assert "no such thing" not in str(failed[0].error), "its words may hold a part of the value"
+        assert "no such thing" in repr(failed[0].error.__cause__)
 
 
 class TestPickle:

@@ -24,6 +24,8 @@ from tests.wire.cases import ACCOUNT, NOON, POST
 from tests.wire.test_fuzz import MUTATIONS, Watch
 
 BATCH = 500
+# How many are read while memory is traced, which makes all of it four times as slow.
+TRACED = 3_000
 KEY = "a secret of more than sixteen bytes"
 #: The instants of each entry are read as dates by nobody; a value may be, and is looked at.
 SAMPLES: dict[Any, Any] = {
@@ -79,11 +81,11 @@ async def test_no_bytes_under_our_keys_do_more_than_miss(
     options = {} if keys is None else {"signing_keys": keys}
     cache = open_cache(namespace="fuzz", **options)
     stored, chance = await store(cache, server), random.Random(f"{keys} {count}")
-    errors: list[BaseException] = []
-    cache.observe(lambda event: errors.append(getattr(event, "error", None)))  # type: ignore[arg-type]
+    errors: set[type] = set()
+    cache.observe(lambda event: errors.add(type(getattr(event, "error", None))))
     for index, (kind, value) in enumerate(SAMPLES.items()):  # codecs are compiled, once
         assert await cache.get(f"sample:{index}", type=kind) == value
-    found = 0
+    found = peak = 0
 
     tracemalloc.start()
     for start, some in chunks(count):
@@ -98,15 +100,16 @@ async def test_no_bytes_under_our_keys_do_more_than_miss(
             values = await cache.get_many(asked, type=kind)
         assert repr(values)  # they can be looked at
         found += len(values)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+        if start >= TRACED and tracemalloc.is_tracing():
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
 
-    assert {type(error) for error in errors} <= {StoreError}
+    assert errors == {StoreError}
     assert cache.stats().refused > count * (0.4 if keys is None else 0.99)
     assert found == 0 if keys else found > 0, (
         "some that bear a checksum get to the end, others never do"
     )
-    assert peak < 64 * 2**20
+    assert 0 < peak < 64 * 2**20
     assert [each for each in watch.seen if "zoneinfo" not in each and "tzdata" not in each] == []
 
 

@@ -79,6 +79,8 @@ class TestOptions:
             ("redis://h", {"max_entries": 5}, "has no such option"),
             ("redis://h", {"client": object()}, r"no redis\.Redis"),
             ("redis://h", {"signing_keys": "short"}, "can be guessed"),
+            ("redis://h", {"max_value_bytes": 0}, "max_value_bytes=0 is no number of bytes"),
+            ("redis://h?compress_above=some", {}, "compress_above='some' is no number of bytes"),
         ],
     )
     def test_what_is_wrong_is_said_at_setup(

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freshly import ConfigurationError, EncodeError
+from freshly.wire.checksum import put_checksum
 from freshly.wire.envelope import Wire
-from freshly.wire.frame import EXCEPTION, Frame, Mark
+from freshly.wire.frame import EXCEPTION, PREFIX, Frame, Mark, bodies
 from tests.wire.samples import KEY, KEYED, NAME, OLD_KEY, OTHER_KEY, WIRES, frame
 
 steps = st.integers(0, 2**40)
@@ -235,6 +236,26 @@ def test_a_payload_above_the_limit_is_refused_by_the_writer_and_by_the_reader() 
         small.pack(frame(payload=b"a" * 101), NAME)
     assert small.unpack(data, NAME) is None
     assert small.unpack(small.pack(frame(payload=b"a" * 100), NAME), NAME) is not None
+
+
+def test_what_stands_beside_the_payload_is_bounded_too() -> None:
+    reasons: list[str] = []
+    wire = Wire(max_value_bytes=100, on_refused=lambda reason, name: reasons.append(reason))
+    many = tuple(f"tag {number}" for number in range(200_000))
+    marks = (frame().marks[0]._replace(tags=many),)
+
+    with pytest.raises(EncodeError, match=r"tags of the entry take \d+ bytes"):
+        wire.pack(frame(marks=marks, payload=b""), NAME)
+    prefix = wire.pack(frame(payload=b""), NAME)[: PREFIX.size]
+    body = bodies().encode((1, 1, 1, 1, 1, marks, None, b""))
+    assert wire.unpack(put_checksum(prefix + body, NAME), NAME) is None
+    assert reasons == ["too large"]
+
+
+@pytest.mark.parametrize("kind", WIRES)
+def test_an_etag_without_bytes_is_an_encode_error(kind: str) -> None:
+    with pytest.raises(EncodeError, match="etag"):
+        WIRES[kind]().pack(frame(etag="\ud800"), NAME)
 
 
 def test_a_decompression_bomb_is_not_blown_up() -> None:

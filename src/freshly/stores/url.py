@@ -48,6 +48,10 @@ DEFAULT_POOL_SIZE = 10
 
 # One of these in the query of a URL, with what parts it from the next.
 _OF_THE_CACHE = re.compile(rf"(?<=[?&])({'|'.join(CACHE_OPTIONS)})=([^&#]*)&?")
+# What is secret in a query; and in front of a host, where the URL cannot be taken apart.
+_SECRET = re.compile(r"key|password|secret", re.IGNORECASE)
+_SECRET_VALUE = re.compile(r"([?&][^=&#]*(?:key|password|secret)[^=&#]*=)[^&#]*", re.IGNORECASE)
+_LOGIN = re.compile(r":[^@/][^@]*@")
 _SIZE = re.compile(r"([0-9]+) ?([kMG]i?)?B?")
 _UNITS = {"k": 1000, "M": 1000**2, "G": 1000**3, "ki": 1024, "Mi": 1024**2, "Gi": 1024**3}
 
@@ -62,7 +66,7 @@ def split_options(url: object, options: Options) -> tuple[object, dict[str, Any]
     if not isinstance(url, str):
         return url, rest, beside
     query = "&".join(f"{name}={value}" for name, value in _OF_THE_CACHE.findall(url))
-    shown = _without_password(url, _parts_of(url))
+    shown = _without_secrets(url, _parts_of(url))
     return _OF_THE_CACHE.sub("", url), rest, _together(shown, query, beside)
 
 
@@ -73,10 +77,10 @@ def open_store(url: object, options: Options, world: World) -> Store:
     """
     if not isinstance(url, str) or "://" not in url:
         raise ConfigurationError(
-            f"url={url!r} is no URL of a store: write 'mem://', or 'mem://?max_entries=10000'"
+            f"url={_shown(url)} is no URL of a store: write 'mem://', or 'mem://?max_entries=10000'"
         )
     given, parts = url, _parts_of(url)
-    url = _without_password(url, parts)
+    url = _without_secrets(url, parts)
     if parts.scheme not in SCHEMES:
         raise ConfigurationError(
             f"url={url!r}: no store is called {parts.scheme!r}"
@@ -104,9 +108,21 @@ def _parts_of(url: str) -> SplitResult:
         ) from None
 
 
-def _without_password(url: str, parts: SplitResult) -> str:
+def _without_secrets(url: str, parts: SplitResult) -> str:
     """Return ``url`` as it may stand in a message."""
-    return url if parts.password is None else url.replace(f":{parts.password}@", ":***@", 1)
+    if parts.password is not None:
+        url = url.replace(f":{parts.password}@", ":***@", 1)
+    return _SECRET_VALUE.sub(r"\1***", url)
+
+
+def _shown(url: object) -> str:
+    """Return what was given for a URL as it may stand in a message."""
+    return repr(_LOGIN.sub(":***@", _SECRET_VALUE.sub(r"\1***", url)) if isinstance(url, str) else url)
+
+
+def _value(name: str, value: object) -> str:
+    """Return the value of an option as it may stand in a message."""
+    return "..." if _SECRET.search(name) else repr(value)
 
 
 def _together(url: str, query: str, options: Options) -> dict[str, Any]:
@@ -114,8 +130,8 @@ def _together(url: str, query: str, options: Options) -> dict[str, Any]:
     for name, value in [*parse_qsl(query, keep_blank_values=True), *options.items()]:
         if name in found:
             raise ConfigurationError(
-                f"{name} is given twice, as {found[name]!r} and {value!r}: in {url!r} or beside it, "
-                f"leave one out"
+                f"{name} is given twice, as {_value(name, found[name])} and {_value(name, value)}: in "
+                f"{url!r} or beside it, leave one out"
             )
         found[name] = value
     return found
@@ -149,13 +165,14 @@ def _redis(url: str, options: dict[str, Any], world: World) -> Store:
     scheme = url.partition("://")[0]
     try:
         from .redis.address import CONNECTION_OPTIONS
-        from .redis.opening import WIRE_OPTIONS, open_redis
+        from .redis.opening import SIZES, WIRE_OPTIONS, open_redis
     except ModuleNotFoundError as missing:
         raise ConfigurationError(
             f"{scheme}:// needs the {missing.name} package: pip install freshly[redis]"
         ) from None
     known = sorted((*NETWORK_OPTIONS, *CACHE_OPTIONS, *CONNECTION_OPTIONS, *WIRE_OPTIONS))
     _check_names(f"{scheme}://", options, known)
+    options |= {name: _bytes(options[name], name) for name in SIZES if name in options}
     return open_redis(
         url,
         options,
@@ -179,10 +196,9 @@ def _lease(value: Any, option: str) -> float:
 def _check_names(scheme: str, options: Options, known: Sequence[str]) -> None:
     for name, value in options.items():
         if name not in known:
-            shown = "..." if "key" in name or "password" in name else repr(value)
             raise ConfigurationError(
-                f"{name}={shown}: {scheme} has no such option{did_you_mean(name, known)}; "
-                f"it has {', '.join(known)}"
+                f"{name}={_value(name, value)}: {scheme} has no such option"
+                f"{did_you_mean(name, known)}; it has {', '.join(known)}"
             )
 
 

@@ -66,4 +66,4 @@ class BroughtCodec:
         try:
             return self._brought.decode(payload)
         except Exception as error:  # a class that moved, a module that is gone
-            raise Undecodable(repr(error)) from None
+            raise Undecodable(type(error).__name__) from error

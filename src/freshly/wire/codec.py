@@ -18,7 +18,10 @@ __all__ = ["AnnotatedCodec", "PayloadCodec", "PlainCodec", "Undecodable", "codec
 
 
 class Undecodable(Exception):
-    """A payload is none of this codec's: the entry is a miss. Never reaches a user."""
+    """A payload is none of this codec's: the entry is a miss. Never reaches a user.
+
+    Its text names the kind of an error and not its words, which may hold a part of the value.
+    """
 
 
 @runtime_checkable
@@ -89,7 +92,7 @@ class PlainCodec:
         try:
             return self._read(payload)
         except Exception as error:  # bytes of a stranger fail in any way
-            raise Undecodable(repr(error)) from None
+            raise Undecodable(type(error).__name__) from error
 
 
 class AnnotatedCodec:
@@ -125,7 +128,7 @@ class AnnotatedCodec:
             if self._typed is not None:
                 return self._typed.decode(payload)
         except Exception as error:  # bytes of a stranger fail in any way
-            raise Undecodable(repr(error)) from None
+            raise Undecodable(type(error).__name__) from error
         raise Undecodable("not a labelled payload")
 
 

@@ -37,6 +37,10 @@ _LOW = 0xFFFFFFFF
 #: 16 MiB. What a payload becomes in memory may be 70 times as large: a byte can say "empty dict".
 DEFAULT_MAX_VALUE_BYTES = 16 * 2**20
 
+# What a frame may take beside its payload: tags, above all. Who writes more under a name of ours would
+# have it taken apart before anything is refused.
+_MAX_HEAD_BYTES = 2**20
+
 #: Below it zstd saves little, and a small value has to be read for each hit all the same.
 DEFAULT_COMPRESS_ABOVE = 1024
 
@@ -101,7 +105,8 @@ class Wire:
         """Return the bytes of ``frame``, to lie under ``name``: namespace and key, whole.
 
         Raises:
-            EncodeError: if the payload is larger than ``max_value_bytes``.
+            EncodeError: if the payload is larger than ``max_value_bytes``, or what stands beside it
+                takes more than a mebibyte or has no bytes.
         """
         schema, born, early, stale, expires, dead, load_ms, marks, etag, payload, kind = frame
         flags = self._protection | kind
@@ -115,10 +120,22 @@ class Wire:
         to_stale, to_expires, to_dead = stale - early, expires - stale, dead - expires
         if self._cipher is not None:
             body = (early, to_stale, to_expires, to_dead, load_ms, marks, etag, b"")
-            clear = prefix + self._encode(body)[: -_written(b"")]
+            clear = prefix + self._bytes_of(body)[: -_written(b"")]
             payload = self._cipher.encrypt(payload, clear, name)
         body = (early, to_stale, to_expires, to_dead, load_ms, marks, etag, payload)
-        return self._seal(prefix + self._encode(body), name)
+        data = prefix + self._bytes_of(body)
+        if len(data) - len(payload) > _MAX_HEAD_BYTES:
+            raise EncodeError(
+                f"the tags of the entry take {len(data) - len(payload)} bytes, and there is room for "
+                f"{_MAX_HEAD_BYTES}: give it fewer, broader ones"
+            )
+        return self._seal(data, name)
+
+    def _bytes_of(self, body: tuple[object, ...]) -> bytes:
+        try:
+            return self._encode(body)
+        except (UnicodeEncodeError, OverflowError) as error:
+            raise EncodeError(f"the etag or a tag of the entry has no bytes: {error}") from None
 
     def unpack(self, data: bytes, name: bytes) -> Frame | None:
         """Return the frame that ``pack`` made ``data`` of under ``name``, or ``None``."""
@@ -126,6 +143,8 @@ class Wire:
             flags = self._flags.get(data[:2])
             if flags is None:
                 raise Refused(_strangeness(data))
+            if len(data) > self._limit + _MAX_HEAD_BYTES:
+                raise Refused(Refused.TOO_LARGE)
             self._verify(data, name)
             _, schema, high, low = _read_prefix(data)
             body = data[self._body]

@@ -62,7 +62,7 @@ class FailureCodec:
             cls = self._by_name[name]
             return Raised(cls, cls, tuple(args), attributes).anew()
         except Exception as error:  # a class may refuse its own arguments
-            raise Undecodable(repr(error)) from None
+            raise Undecodable(type(error).__name__) from error
 
     def _parts(self, payload: bytes) -> tuple[Any, list[Any], dict[str, Any]]:
         match self._plain.decode(payload):

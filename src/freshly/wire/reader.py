@@ -2,7 +2,7 @@
 
 Whatever the bytes say, nothing is imported by name, and only classes that the reader's annotation
 names are made: the bytes have numbers for them. No constructor of a user's class runs, but those of
-enums, structs and registered types.
+enums, structs, registered types, and types that only pydantic knows, which it validates.
 """
 
 from __future__ import annotations

@@ -111,7 +111,8 @@ class Codecs:
         try:
             return codec.decode(frame.payload)
         except Undecodable as error:
-            self.refusals.note(f"its payload cannot be read, {error}", self._layout.value(key))
+            reason = f"its payload cannot be read ({error})"
+            self.refusals.note(reason, self._layout.value(key), error.__cause__)
             raise
 
     def _of(self, shape: Shape) -> PayloadCodec:

@@ -35,6 +35,8 @@ WIRE_OPTIONS = (
     "signature",
     "signing_keys",
 )
+#: Those of them that are numbers of bytes.
+SIZES = ("compress_above", "max_value_bytes")
 DEFAULT_TIMEOUT = 0.5
 DEFAULT_POOL_SIZE = 10
 

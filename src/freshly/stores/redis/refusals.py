@@ -17,7 +17,8 @@ class Refusals:
         self._emit = emit
         self.count = 0
 
-    def note(self, reason: str, name: bytes) -> None:
+    def note(self, reason: str, name: bytes, cause: BaseException | None = None) -> None:
         self.count += 1
         error = StoreError(f"what lies under it was not stored by this cache: {reason}")
+        error.__cause__ = cause  # for observers; its words, which may hold a value, are in no log
         self._emit(StoreFailed, "unpack", self._layout.key_of(name), error)
