@@ -14,6 +14,7 @@ from .core.recipe import Call
 from .core.tags import Tags, TagsOption, check_key
 from .core.token import Stamp
 from .errors import ConfigurationError
+from .handle import ByHand
 from .lifetimes import TTL
 from .options import LoadManyOptions, check_names, recipe, shape_by_hand
 from .returned import ABSENT, Form, filled, give, read_returned
@@ -182,7 +183,7 @@ class BulkCommands(Commands):
         await self._settle_in()
         self._check_codec(options.get("codec"), shape)
         calls = [_call(key, named, asked) for key in wanted]
-        batch = Batch(partial(_bring, loader, together.missing), together.max_batch)
+        batch = Batch(partial(self._bring, loader, together.missing), together.max_batch)
         if self._home.is_disabled():
             gathered = await batch.load_beside(calls)
         else:
@@ -197,12 +198,15 @@ class BulkCommands(Commands):
         )
         return found
 
-
-async def _bring(loader: Callable[[list[str]], Any], missing: Any, calls: Sequence[Call]) -> Brought:
-    keys = [call.key for call in calls]
-    returned = await awaited(partial(loader, list(keys)))()
-    brought = read_returned(returned, keys, keys, name="the loader of get_or_set_many", form=None)
-    return filled(brought, keys, missing)
+    async def _bring(
+        self, loader: Callable[[list[str]], Any], missing: Any, calls: Sequence[Call]
+    ) -> Brought:
+        keys = [call.key for call in calls]
+        handle = ByHand(calls[0].recipe, tuple(keys))
+        load = self._home.parts.instrumented(handle, awaited(partial(loader, list(keys))))
+        returned = await load()
+        brought = read_returned(returned, keys, keys, name="the loader of get_or_set_many", form=None)
+        return filled(brought, keys, missing)
 
 
 def _call(key: str, tags: Tags, asked: Any) -> Call:

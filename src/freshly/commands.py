@@ -17,6 +17,7 @@ from .core.shape import Shape
 from .core.tags import check_key, check_named, given_tags
 from .core.token import Stamp, Token
 from .errors import ConfigurationError
+from .handle import ByHand
 from .home import Home
 from .lifetimes import TTL, TTLValue, fixed_lifetime
 from .options import LoadOptions, given_hold, load_recipe, shape_by_hand
@@ -163,6 +164,9 @@ class Commands:
         load = awaited(loader)
         if self._home.is_disabled():
             return await load()
+        parts = self._home.parts
+        if parts.instruments:
+            load = parts.instrumented(ByHand(asked, (key,)), load)
         return await self._side.engine.read(Call(key, named, asked, load))
 
     async def exists(self, key: str) -> bool:

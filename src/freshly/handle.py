@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import dataclass
 from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,22 @@ from .side import Side
 
 if TYPE_CHECKING:
     from .parts import Parts
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """Stands for the handle where the loader was given to a command, as ``get_or_set`` takes one.
+
+    ``keys`` are those that one run of it loads.
+    """
+
+    recipe: Recipe
+    keys: tuple[str, ...]
+
+    @property
+    def vary(self) -> tuple[ContextVar[Any], ...]:
+        # Its key was made by the caller.
+        return ()
 
 
 class Handle:
@@ -62,6 +79,4 @@ class Handle:
         return self._keys.vary
 
     def _instrumented(self, loader: Callable[[], Any]) -> Callable[[], Any]:
-        for instrument in self._parts.instruments:
-            loader = instrument(self, loader)
-        return loader
+        return self._parts.instrumented(self, loader)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable, Mapping
 from contextlib import aclosing, closing
+from contextvars import copy_context
 from dataclasses import replace
 from functools import partial, update_wrapper
 from inspect import BoundArguments, Signature, signature
@@ -107,6 +108,10 @@ class CachedIterator(InSteps):
                 if len(elements) > self._most:
                     return self._too_long(key)
         return tuple(elements)
+
+    async def said_by_source(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Run the generator beside the cache; return all elements, or ``TOO_LONG``."""
+        return await self._gather(self.bound(args, kwargs), "")
 
     def _too_long(self, key: str) -> Any:
         self.side.emit(SequenceTooLong, key, self.recipe.counts.name, self._most)
@@ -238,7 +243,7 @@ class CachedIterator(InSteps):
     def _produced_blocking(self, call: Call, bound: BoundArguments) -> Generator[Any, None, None]:
         """Yield what the generator gives as it gives it. Its consumer alone runs it."""
         solo = finish(self.side.engine.begin_alone(call))
-        source, elements = self._run(bound), list[Any]()
+        source, elements = self._source(bound), list[Any]()
         try:
             for element in _stepped(solo, source):
                 elements.append(element)
@@ -257,6 +262,12 @@ class CachedIterator(InSteps):
         yield elements.pop()
         yield from self._handing_on_blocking(call, source)
 
+    def _source(self, bound: BoundArguments) -> Generator[Any, None, None]:
+        source: Generator[Any, None, None] = self._run(bound)
+        if not self._parts.instruments:
+            return source
+        return _through(self._instrumented(partial(_handing_out, source)))
+
     def _handing_on_blocking(
         self, call: Call, source: Generator[Any, None, None]
     ) -> Generator[Any, None, None]:
@@ -269,6 +280,38 @@ class CachedIterator(InSteps):
 async def _each(elements: Iterable[Any]) -> AsyncGenerator[Any, None]:
     for element in elements:
         yield element
+
+
+class _HandedOut:
+    """What a coroutine awaits to give its driver an element."""
+
+    def __init__(self, element: Any) -> None:
+        self._element = element
+
+    def __await__(self) -> Generator[Any, None, None]:
+        yield self._element
+
+
+async def _handing_out(source: Generator[Any, None, None]) -> None:
+    with closing(source):
+        for element in source:
+            await _HandedOut(element)
+
+
+def _through(load: Callable[[], Coroutine[Any, Any, None]]) -> Generator[Any, None, None]:
+    """Yield what ``load`` hands out on its way. It keeps a context of its own, as a task does:
+    what an instrument sets there is not seen by the consumer between two elements."""
+    context = copy_context()
+    coroutine = load()
+    try:
+        while True:
+            try:
+                element = context.run(coroutine.send, None)
+            except StopIteration:
+                return
+            yield element
+    finally:
+        context.run(coroutine.close)
 
 
 def _stepped(solo: Solo, source: Generator[Any, None, None]) -> Generator[Any, None, None]:

@@ -17,8 +17,9 @@ from .runtime.sweeper import sweep_behind
 from .runtime.threads import REFRESH_THREADS, ThreadRuntime, finish
 from .side import Side
 
-#: Gets a decorated function's handle and one run of its loader, and returns what runs in its place:
-#: the testing kit's way in. Both are awaited; of a plain function no await in them waits.
+#: Gets the handle of a decorated function, or what stands for one (``ByHand``), and one run of its
+#: loader, and returns what runs in its place: the testing kit's way in. Both are awaited; of a plain
+#: function no await in them waits.
 Instrument = Callable[[Any, Callable[[], Awaitable[Any]]], Callable[[], Awaitable[Any]]]
 
 
@@ -75,6 +76,11 @@ class Parts:
             owner=owner,
             turns=turns,
         )
+
+    def instrumented(self, handle: Any, loader: Callable[[], Any]) -> Callable[[], Any]:
+        for instrument in self.instruments:
+            loader = instrument(handle, loader)
+        return loader
 
     def running(self) -> list[tuple[str, Flight]]:
         """Return what runs for this store, in words, and for which flight."""

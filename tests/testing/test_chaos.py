@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from threading import Lock
 from typing import Any
@@ -29,6 +29,8 @@ from freshly.testing import (
     Stepper,
     StoreContract,
     ThreadStepper,
+    assert_hit,
+    assert_miss,
 )
 from freshly.testing.around import OPERATIONS
 
@@ -41,6 +43,127 @@ def cache() -> Cache:
 @pytest.fixture
 def step() -> Stepper:
     return Stepper()
+
+
+class TestOnLoadersByHand:
+    """Loaders that commands are given have no function to be named by. Their keys name them."""
+
+    async def test_the_loader_of_a_key_stands_and_an_invalidation_comes_by(
+        self, cache: Cache, step: Stepper
+    ) -> None:
+        names = {"user:1": "Ada"}
+
+        async def get() -> str:
+            return await cache.get_or_set("user:1", lambda: names["user:1"], "1h", tags=["users"])
+
+        with ChaosLoader("user:1", Pause("load", after=True), step=step, cache=cache) as loader:
+            reader = step.start(get())
+            await step.reached("after load")
+            names["user:1"] = "Grace"
+            await cache.delete_tags("users")
+            step.go("after load")
+            assert await step.ended(reader) == "Ada"
+            assert await get() == "Grace"
+
+        assert loader.loads == 2
+
+    def test_a_pattern_names_many_and_leaves_others_alone(self, cache: Cache) -> None:
+        get = cache.blocking.get_or_set
+        with ChaosLoader("user:*", Fail("load", None), cache=cache) as loader:
+            for key in ("user:1", "user:2"):
+                with pytest.raises(ChaosError):
+                    get(key, int)
+            assert get("post:1", int) == 0
+
+        assert loader.loads == 2
+        assert get("user:1", int) == 0
+        assert repr(loader).startswith("<ChaosLoader of 'user:*': ")
+
+    async def test_a_loader_of_many_is_struck_as_one(self, cache: Cache) -> None:
+        def load(keys: list[str]) -> dict[str, int]:
+            return dict.fromkeys(keys, 1)
+
+        with ChaosLoader("user:2", Fail("load"), cache=cache) as loader:
+            with pytest.raises(ChaosError):
+                await cache.get_or_set_many(["user:1", "user:2"], load)
+            assert await cache.get_or_set_many(["user:1"], load) == {"user:1": 1}
+            assert cache.blocking.get_or_set_many(["user:1", "user:2"], load) == {
+                "user:1": 1,
+                "user:2": 1,
+            }
+
+        assert loader.loads == 2
+
+    async def test_functions_are_not_meant(self, cache: Cache) -> None:
+        @cache("1h", key="user:{user_id}")
+        async def get(user_id: int) -> int:
+            return user_id
+
+        with ChaosLoader("user:1", Fail("load"), cache=cache) as loader:
+            assert await get(1) == 1
+
+        assert loader.loads == 0
+
+
+class TestOnGenerators:
+    async def test_an_async_one_stands_before_its_first_element(
+        self, cache: Cache, step: Stepper
+    ) -> None:
+        @cache.iterator("1h", tags=["t"])
+        async def rows() -> AsyncIterator[int]:
+            yield 1
+            yield 2
+
+        async def read() -> list[int]:
+            return [row async for row in rows()]
+
+        with ChaosLoader(rows, Pause("load"), step=step):
+            reader = step.start(read())
+            await step.reached("load")
+            await cache.delete_tags("t")
+            step.go("load")
+            assert await step.ended(reader) == [1, 2]
+
+        await assert_miss(rows)
+
+    def test_a_plain_one_fails_at_its_first_element_or_after_its_last(self, cache: Cache) -> None:
+        @cache.iterator("1h")
+        def rows() -> Iterator[int]:
+            yield 1
+            yield 2
+
+        seen: list[int] = []
+        with ChaosLoader(rows, Fail("load"), Lose("load", 2)) as loader:
+            with pytest.raises(ChaosError, match="failed, as it was told to"):
+                seen += rows()
+            assert seen == []
+            with pytest.raises(ChaosError, match="was lost"):
+                for row in rows():
+                    seen.append(row)
+            assert seen == [1, 2]
+            assert_miss(rows)
+            assert [*rows()] == [1, 2]
+
+        assert loader.loads == 3
+        assert assert_hit(rows).value == (1, 2)
+
+    def test_a_plain_one_that_is_left_early_is_closed(self, cache: Cache) -> None:
+        closed: list[int] = []
+
+        @cache.iterator("1h")
+        def rows() -> Iterator[int]:
+            try:
+                yield 1
+                yield 2
+            finally:
+                closed.append(1)
+
+        with ChaosLoader(rows):
+            for _ in rows():
+                break
+
+        assert closed == [1]
+        assert_miss(rows)
 
 
 class TestOnAStore:

@@ -7,6 +7,7 @@ import contextvars
 import decimal
 import sys
 import types
+from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -315,3 +316,64 @@ def test_a_read_past_the_variable_itself_is_not_seen(cache: Cache) -> None:
 
     with assert_no_hidden_context(cache):
         get()
+
+
+class TestLoadersByHand:
+    """They have no ``vary``: what decides the value has to stand in the key."""
+
+    async def test_what_is_not_in_the_key_is_told(self, cache: Cache) -> None:
+        with pytest.raises(AssertionError) as caught, assert_no_hidden_context(cache):
+            for number in range(3):
+                await cache.get_or_set(f"greeting:{number}", greeting)
+
+        [_, line] = str(caught.value).splitlines()
+        assert "the loader of 'greeting:0' read 'locale' at " in line
+        assert HERE in line
+        assert line.endswith("share an entry: put its value into the key")
+
+    async def test_what_is_in_the_key_is_no_secret(self, cache: Cache) -> None:
+        locale.set("fr")
+
+        with assert_no_hidden_context(cache):
+            assert await cache.get_or_set(f"greeting:{locale.get()}", greeting) == "bonjour"
+
+    def test_in_every_key_if_there_are_many(self, cache: Cache) -> None:
+        def load(keys: list[str]) -> dict[str, str]:
+            return dict.fromkeys(keys, greeting())
+
+        with assert_no_hidden_context(cache):
+            cache.blocking.get_or_set_many(["a:en", "b:en"], load)
+        with (
+            pytest.raises(AssertionError, match="the loader of 'c', 'd:en' read 'locale'"),
+            assert_no_hidden_context(cache),
+        ):
+            cache.blocking.get_or_set_many(["c", "d:en"], load)
+
+
+class TestGenerators:
+    async def test_both_colours_are_watched(self, cache: Cache) -> None:
+        @cache.iterator("1h")
+        async def greetings() -> AsyncIterator[str]:
+            yield greeting()
+
+        @cache.iterator("1h")
+        def plain_greetings() -> Iterator[str]:
+            yield "first"
+            yield greeting()
+
+        for function in (greetings, plain_greetings):
+            with (
+                pytest.raises(AssertionError, match=r"greetings read 'locale' .*vary=\[locale\]"),
+                assert_no_hidden_context(cache),
+            ):
+                elements: Any = function()
+                _ = [one async for one in elements] if function is greetings else [*elements]
+
+    def test_a_consumer_may_read_between_two_elements(self, cache: Cache) -> None:
+        @cache.iterator("1h")
+        def numbers() -> Iterator[int]:
+            yield 1
+            yield 2
+
+        with assert_no_hidden_context(cache):
+            assert [f"{locale.get()} {number}" for number in numbers()] == ["en 1", "en 2"]

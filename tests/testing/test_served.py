@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -318,3 +319,49 @@ def test_what_is_not_cached_is_refused(question: Any) -> None:
     with pytest.raises(ConfigurationError, match="is not cached: give the function"):
         outcome = question(plain)
         outcome.__enter__()
+
+
+class TestGenerators:
+    async def test_a_sequence_is_compared_as_a_whole(self, cache: Cache) -> None:
+        numbers = [1, 2]
+
+        @cache.iterator("1h")
+        async def rows() -> AsyncIterator[int]:
+            for number in numbers:
+                yield number
+
+        @cache.iterator("1h", max_length=2)
+        def plain_rows() -> Iterator[int]:
+            yield from numbers
+
+        await assert_fresh(rows)
+        assert_fresh(plain_rows)
+        assert [row async for row in rows()] == [*plain_rows()] == [1, 2]
+        await assert_fresh(rows)
+        assert_fresh(plain_rows)
+        assert (await assert_hit(rows)).value == assert_hit(plain_rows).value == (1, 2)
+
+        numbers.append(3)
+        with pytest.raises(AssertionError, match=r"cached: +\(1, 2\)\n +the source: \(1, 2, 3\)"):
+            await assert_fresh(rows)
+        with pytest.raises(AssertionError, match=r"the source: .*TOO_LONG"):
+            assert_fresh(plain_rows)
+
+    def test_on_the_object_of_a_method(self, cache: Cache) -> None:
+        class Shop:
+            def __init__(self) -> None:
+                self.items = ["tea"]
+
+            @cache.iterator("1h")
+            def rows(self, first: int) -> Iterator[str]:
+                yield from self.items[first:]
+
+        shop = Shop()
+        with count_loads(shop.rows) as loads:
+            assert [*shop.rows(0)] == ["tea"]
+        assert loads.count == 1
+        assert_fresh(shop.rows, 0)
+        shop.items.append("coffee")
+        with pytest.raises(AssertionError, match="coffee"):
+            assert_fresh(shop.rows, 0)
+        assert_miss(shop.rows, 1)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from types import TracebackType
 from typing import Any
 
 from .. import cache as default_cache
 from ..cache import Cache
 from ..errors import StoreUnreachableError
+from ..handle import ByHand
 from ..parts import Instrument
 from .around import OPERATIONS, Args, Named, Operation, StoreAround
 from .faults import AnyStepper, Chance, Fail, Fault, Hang, Lose, Pause, Script
@@ -146,12 +148,22 @@ class ChaosLoader:
 
     The operation is ``"load"``. The function stays as it is for everybody who holds it; only runs
     of its loader are struck, by reads and refreshes alike.
+
+    In place of a function a text names the loaders that ``get_or_set`` and ``get_or_set_many`` of
+    ``cache`` are given for such keys: ``ChaosLoader("user:*", Fail("load"))``, a key or a pattern as
+    ``delete_match`` takes it.
     """
 
     def __init__(
-        self, function: Callable[..., Any], *faults: Fault | Chance, step: AnyStepper | None = None
+        self,
+        function: Callable[..., Any] | str,
+        *faults: Fault | Chance,
+        step: AnyStepper | None = None,
+        cache: Cache = default_cache,
     ) -> None:
-        self._handle = handle_of(function)
+        self._handle = None if isinstance(function, str) else handle_of(function)
+        self._keys = function if isinstance(function, str) else ""
+        self._cache = cache
         self._instruments: list[Instrument] = []
         self._chaos = _Chaos(Script(faults, (LOAD,), step), step, ChaosError)
 
@@ -166,7 +178,8 @@ class ChaosLoader:
         return self._chaos.script.count(LOAD)
 
     def __enter__(self) -> ChaosLoader:
-        self._instruments = self._handle.parts.instruments
+        parts = self._cache._home.parts if self._handle is None else self._handle.parts
+        self._instruments = parts.instruments
         self._instruments.append(self._instrument)
         return self
 
@@ -179,9 +192,15 @@ class ChaosLoader:
         self._instruments.remove(self._instrument)
 
     def _instrument(self, handle: object, loader: Callable[[], Any]) -> Callable[[], Any]:
-        if handle is not self._handle:
+        if not self._is_meant(handle):
             return loader
         return lambda: self._chaos.run(LOAD, loader)
 
+    def _is_meant(self, handle: object) -> bool:
+        if isinstance(handle, ByHand):
+            return self._handle is None and any(fnmatchcase(key, self._keys) for key in handle.keys)
+        return handle is self._handle
+
     def __repr__(self) -> str:
-        return f"<ChaosLoader of {self._handle.recipe.counts.name}: {self._chaos.script!r}>"
+        name = repr(self._keys) if self._handle is None else self._handle.recipe.counts.name
+        return f"<ChaosLoader of {name}: {self._chaos.script!r}>"

@@ -23,7 +23,8 @@ from typing import Any
 from .. import cache as default_cache
 from ..cache import Cache
 from ..errors import ConfigurationError
-from .subject import INDENT, Handle
+from ..handle import ByHand, Handle
+from .subject import INDENT, listed
 
 #: Packages that read context variables for their own business: which loop runs, which span a trace
 #: is in, what goes on a log line. None of it is in a value.
@@ -60,9 +61,19 @@ KEY_MAKER = "freshly.core.key"
 class _Watch:
     """One run of a loader: what it has set itself is no secret to it."""
 
-    def __init__(self, handle: Handle) -> None:
+    def __init__(self, handle: Handle | ByHand) -> None:
         self.handle = handle
         self.known = set(handle.vary)
+
+    def knows(self, variable: ContextVar[Any]) -> bool:
+        if variable in self.known or not isinstance(self.handle, ByHand):
+            return variable in self.known
+        # It is no secret either if its value stands in the keys.
+        try:
+            text = str(variable.get())
+        except LookupError:
+            return False
+        return bool(text) and all(text in key for key in self.handle.keys)
 
 
 _watched: ContextVar[_Watch | None] = ContextVar("freshly_watched", default=None)
@@ -78,6 +89,7 @@ def assert_no_hidden_context(
     and the ``vary=`` that is missing. ``caches`` are those to watch, by default ``freshly.cache``.
     Variables that the loader has set itself do not count, nor does what packages read for their own
     business (event loops, tracing, logging). ``ignore`` takes more: variables, and names of packages.
+    A loader that ``get_or_set`` or ``get_or_set_many`` was given may read what stands in its keys.
 
     Loaders run slower inside, as under any profiler; another one has to be off.
     """
@@ -100,10 +112,11 @@ class _Readings:
     def __init__(self, variables: frozenset[ContextVar[Any]], packages: frozenset[str]) -> None:
         self._ignored = variables
         self._packages = MACHINERY | packages
-        self._found: dict[tuple[Handle, ContextVar[Any]], str] = {}
+        # By function; by place for loaders by hand, which may be many.
+        self._found: dict[tuple[object, ContextVar[Any]], tuple[Handle | ByHand, str]] = {}
         self._profilers = _Profilers(self._note)
 
-    def instrument(self, handle: Handle, loader: Callable[[], Any]) -> Callable[[], Any]:
+    def instrument(self, handle: Handle | ByHand, loader: Callable[[], Any]) -> Callable[[], Any]:
         async def watched() -> Any:
             token = _watched.set(_Watch(handle))
             self._profilers.begin()
@@ -127,18 +140,20 @@ class _Readings:
         if function.__name__ == "set":
             watch.known.add(variable)
         elif function.__name__ == "get" and self._counts(watch, variable, frame):
-            self._found.setdefault((watch.handle, variable), _place(frame))
+            handle, place = watch.handle, _place(frame)
+            by = place if isinstance(handle, ByHand) else handle
+            self._found.setdefault((by, variable), (handle, place))
 
     def _counts(self, watch: _Watch, variable: ContextVar[Any], frame: FrameType) -> bool:
         module = frame.f_globals.get("__name__", "")
         is_machinery = module.partition(".")[0] in self._packages and module != KEY_MAKER
-        return not is_machinery and variable not in watch.known and variable not in self._ignored
+        return not is_machinery and not watch.knows(variable) and variable not in self._ignored
 
     def lines(self) -> list[str]:
         return [
-            f"{handle.recipe.counts.name} read {variable.name!r} at {place}, and callers with "
-            f"different values share an entry: write vary=[{_shown(handle, variable)}] in its decorator"
-            for (handle, variable), place in self._found.items()
+            f"{_who(handle)} read {variable.name!r} at {place}, and callers with different values "
+            f"share an entry: {_way_out(handle, variable)}"
+            for (_, variable), (handle, place) in self._found.items()
         ]
 
 
@@ -198,6 +213,18 @@ def _place(frame: FrameType) -> str:
     if frame.f_globals.get("__name__") == KEY_MAKER:
         return "the key of a cached function inside it"
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _who(handle: Handle | ByHand) -> str:
+    if isinstance(handle, ByHand):
+        return f"the loader of {listed(map(repr, handle.keys), most=3)}"
+    return handle.recipe.counts.name
+
+
+def _way_out(handle: Handle | ByHand, variable: ContextVar[Any]) -> str:
+    if isinstance(handle, ByHand):
+        return "put its value into the key"
+    return f"write vary=[{_shown(handle, variable)}] in its decorator"
 
 
 def _shown(handle: Handle, variable: ContextVar[Any]) -> str:

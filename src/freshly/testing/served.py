@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from ..core.entry import Entry
+from ..handle import Handle
+from ..iterator import CachedIterator
 from ..many import CachedMany
 from ..runtime.threads import finish
 from .around import Args, Named
 from .snapshot import difference, snapshot
-from .subject import INDENT, Handle, call_text, entry_text, handle_of, listed, short
+from .subject import INDENT, call_text, entry_text, handle_of, listed, short
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -89,7 +91,7 @@ def assert_fresh(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     too; what it gives is compared with what is cached. If nothing is cached a read would load, and
     all is well. Nothing is stored or counted. Await it for an ``async def``. Values are equal if
     ``==`` says so, or if they have the same types and contents. Nobody should change the source
-    meanwhile.
+    meanwhile. Of a generator the whole sequence is compared.
     """
     handle = handle_of(function)
 
@@ -174,8 +176,11 @@ async def _peek(handle: Handle, function: Any, args: Args, kwargs: Named) -> Ent
 
 async def _said_by_source(handle: Handle, function: Any, args: Args, kwargs: Named) -> Any:
     """Run the loader. Its cache is switched off."""
+    given = (*getattr(function, "args", ()), *args)  # a bound method has its object there
     if isinstance(handle, CachedMany):
-        return await handle.read_one((*getattr(function, "args", ()), *args), kwargs)
+        return await handle.read_one(given, kwargs)
+    if isinstance(handle, CachedIterator):
+        return await handle.said_by_source(given, kwargs)
     said = function.uncached(*args, **kwargs)
     return await said if handle.is_async else said
 

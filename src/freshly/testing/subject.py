@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from reprlib import Repr
-from typing import Any, TypeAlias
+from typing import Any
 
-from ..cached import Cached
 from ..core.entry import Entry
 from ..errors import ConfigurationError
-from ..many import CachedMany
+from ..handle import Handle
 
 _shortener = Repr()
 _shortener.maxstring = _shortener.maxother = 200
@@ -18,15 +17,11 @@ _shortener.maxlist = _shortener.maxtuple = _shortener.maxdict = _shortener.maxse
 INDENT = "\n  "
 
 
-#: A function of one, or of many ids.
-Handle: TypeAlias = Cached | CachedMany
-
-
 def handle_of(function: Any) -> Handle:
     """Return the handle of a decorated function or bound method, or say that it is none."""
     plain = getattr(function, "func", function)  # what stands on an instance is a partial
     handle = getattr(plain, "__freshly__", None)
-    if not isinstance(handle, Cached | CachedMany):
+    if not isinstance(handle, Handle):
         raise ConfigurationError(
             f"{function!r} is not cached: give the function that stands under @cache(...) itself, "
             f"without calling it"
