@@ -118,8 +118,9 @@ class _Readings:
 
     def instrument(self, handle: Handle | ByHand, loader: Callable[[], Any]) -> Callable[[], Any]:
         async def watched() -> Any:
-            token = _watched.set(_Watch(handle))
+            # First, since it may refuse.
             self._profilers.begin()
+            token = _watched.set(_Watch(handle))
             try:
                 return await loader()
             finally:
