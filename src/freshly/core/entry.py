@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 if TYPE_CHECKING:
     from .counts import Counts
     from .raised import Raised
-    from .rows import Rows
+    from .rows import Rows, SharedRows
 
 T = TypeVar("T")
 
@@ -85,7 +85,7 @@ class Entry(Generic[T]):
         self.counts = counts
         self.uses = 0
         self.noted: int | None = None
-        self.rows: Rows | None = None
+        self.rows: Rows | SharedRows | None = None
         self.row: Hashable = None
 
     @property

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from .entry import Entry
 
 
+# So many functions find an entry of a key that they share at once. More are hardly meant: a function
+# that is decorated anew for each request, say, whose tables an entry would keep alive.
+MOST_SHARED = 4
+
+
 class Rows(dict[Hashable, "Entry[Any]"]):
     """``owner`` is the store whose entries may be in it: ``setup`` gives a function new rows while
     calls of the former store are still under way."""
@@ -29,15 +34,48 @@ class Rows(dict[Hashable, "Entry[Any]"]):
         self.is_known = False
 
     def bind(self, row: Hashable, entry: Entry[Any]) -> None:
-        """Let ``row`` find ``entry``; an entry has one row, the one that asked last."""
-        if entry.rows is self and entry.row == row:
-            return
-        if entry.rows is not None:
-            entry.rows.forget(entry)
+        """Let ``row`` find ``entry``. In one table an entry has one row, the one that asked last."""
+        former = entry.rows
+        if former is None:
+            entry.rows, entry.row = self, row
+        elif isinstance(former, SharedRows):
+            former.add(self, row, entry)
+        elif former is self:
+            self.drop(entry.row, entry)
+            entry.row = row
+        else:
+            entry.rows = SharedRows(former, entry.row)
+            entry.row = None
+            entry.rows.add(self, row, entry)
         self[row] = entry
-        entry.rows, entry.row = self, row
 
     def forget(self, entry: Entry[Any]) -> None:
-        if self.get(entry.row) is entry:
-            del self[entry.row]
+        """Take the row of ``entry``, which is in no other table, out of this one."""
+        self.drop(entry.row, entry)
+        entry.rows = entry.row = None
+
+    def drop(self, row: Hashable, entry: Entry[Any]) -> None:
+        if self.get(row) is entry:
+            del self[row]
+
+
+class SharedRows:
+    """The rows of an entry whose key several functions share: each finds it in its own table."""
+
+    __slots__ = ("_places",)
+
+    def __init__(self, rows: Rows, row: Hashable) -> None:
+        self._places: dict[Rows, Hashable] = {rows: row}
+
+    def add(self, rows: Rows, row: Hashable, entry: Entry[Any]) -> None:
+        if rows in self._places:
+            rows.drop(self._places.pop(rows), entry)
+        elif len(self._places) == MOST_SHARED:
+            oldest = next(iter(self._places))
+            oldest.drop(self._places.pop(oldest), entry)
+        self._places[rows] = row
+
+    def forget(self, entry: Entry[Any]) -> None:
+        for rows, row in self._places.items():
+            rows.drop(row, entry)
         entry.rows = entry.row = None

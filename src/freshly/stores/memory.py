@@ -193,7 +193,7 @@ class MemoryStore:
         return [await self.put(entry, is_stamped=is_stamped) for entry in entries]
 
     def bind(self, entry: Entry[Any], rows: Rows, row: Any) -> None:
-        if entry.rows is rows and entry.row == row and entry.next_at != NEVER:
+        if rows.get(row) is entry and entry.next_at != NEVER:
             return
         with self._lock:
             if self._is_living(entry) and rows.owner is self:

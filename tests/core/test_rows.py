@@ -1,0 +1,123 @@
+"""The tables in which functions find entries by raw arguments, where several share one entry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from freshly import Cache
+from freshly.core.counts import Counts
+from freshly.core.entry import Entry
+from freshly.core.rows import MOST_SHARED, Rows
+from freshly.testing import ManualClock
+
+
+@pytest.fixture
+def cache() -> Cache:
+    return Cache(clock=ManualClock())
+
+
+@pytest.fixture
+def looks(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The keys that were looked for in the store: a hit that takes the shortest path is not there."""
+    store: Any = cache._home.parts.store
+    look, asked = store.look, list[str]()
+
+    async def counted(key: str, *rest: Any) -> Any:
+        asked.append(key)
+        return await look(key, *rest)
+
+    monkeypatch.setattr(store, "look", counted)
+    return asked
+
+
+async def test_functions_that_share_a_key_do_not_take_each_other_s_hits(
+    cache: Cache, looks: list[str]
+) -> None:
+    @cache("1h", key="user:{user_id}", tags=["users"])
+    async def get_user(user_id: int) -> list[str]:
+        return ["Ada"]
+
+    @cache("1h", key="user:{number}", tags=["users"])
+    def find_user(number: int) -> list[str]:
+        return ["Ada"]
+
+    found = await get_user(7)
+    assert find_user(7) is found
+    looks.clear()
+
+    for _ in range(5):
+        assert await get_user(7) is found
+        assert find_user(7) is found
+
+    assert looks == []
+    await cache.delete_tags("users")
+    assert find_user(7) is not found
+    assert await get_user(7) is find_user(7)
+
+
+async def test_what_is_gone_is_gone_for_each_of_them(cache: Cache) -> None:
+    versions = iter("abc")
+
+    def load(name: str) -> str:
+        return next(versions)
+
+    one, other = cache("1h", key="{name}")(load), cache.soft("1h", soft_ttl="1m", key="{name}")(load)
+    assert [one("k"), other("k"), one("k")] == ["a", "a", "a"]
+
+    await cache.delete("k")
+    assert [other("k"), one("k"), other("k")] == ["b", "b", "b"]
+    await cache.clear()
+    assert [one("k"), other("k")] == ["c", "c"]
+
+
+def entry() -> Entry[int]:
+    life = (0.0, 10.0, 10.0, 10.0, 10.0)
+    return Entry("k", 1, instants=life, tags=(), stamp=1, counts=Counts("get"))
+
+
+def test_an_entry_leaves_every_table_at_once() -> None:
+    one, tables = entry(), [Rows(None) for _ in range(3)]
+    for row, rows in enumerate(tables):
+        rows.bind(row, one)
+    assert [dict(rows) for rows in tables] == [{0: one}, {1: one}, {2: one}]
+
+    one.retire()
+
+    assert [dict(rows) for rows in tables] == [{}, {}, {}]
+    assert one.rows is None
+    one.retire()
+
+
+def test_in_one_table_it_has_the_row_that_asked_last() -> None:
+    one, mine, other = entry(), Rows(None), Rows(None)
+
+    mine.bind(1, one)
+    mine.bind(2, one)
+    assert dict(mine) == {2: one}
+
+    other.bind(None, one)
+    mine.bind(3, one)
+    mine.bind(4, one)
+    assert (dict(mine), dict(other)) == ({4: one}, {None: one})
+
+
+def test_the_row_of_another_entry_is_left_alone() -> None:
+    former, later, mine, other = entry(), entry(), Rows(None), Rows(None)
+    mine.bind(1, former)
+    other.bind(1, former)
+    mine.bind(1, later)
+
+    former.retire()
+
+    assert (dict(mine), dict(other)) == ({1: later}, {})
+
+
+def test_no_more_tables_than_a_few_are_kept_alive_by_an_entry() -> None:
+    one, tables = entry(), [Rows(None) for _ in range(MOST_SHARED + 2)]
+
+    for rows in tables:
+        rows.bind(1, one)
+
+    assert [len(rows) for rows in tables] == [0, 0, *[1] * MOST_SHARED]
