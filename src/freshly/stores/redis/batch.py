@@ -1,6 +1,6 @@
 """A batch of reads: what is asked together on one connection, and what the replies say.
 
-GET of each value, HMGET of each bucket, TIME, and last INFO, which proves who answered
+the values, HMGET of each bucket, TIME, and last INFO, which proves who answered
 """
 
 from __future__ import annotations
@@ -34,13 +34,18 @@ class Batch:
         self._fields = {
             bucket: fields_of(layout, bucket, keys, tags) for bucket in range(layout.buckets)
         }
-        self.keys = keys
-        self.tags = tags
+        # One bucket stands for one server, which takes keys of all slots in one command.
+        self._is_one = layout.buckets == 1 and len(values) > 1
+        self._gets = 1 if self._is_one else len(values)
 
     @property
     def questions(self) -> list[Question]:
         layout = self._layout
-        asked: list[Question] = [("GET", layout.value(key)) for key in self._values]
+        asked: list[Question] = []
+        if self._is_one:
+            asked.append(("MGET", *map(layout.value, self._values)))
+        else:
+            asked += [("GET", layout.value(key)) for key in self._values]
         for bucket, fields in self._fields.items():
             asked.append(("HMGET", layout.bucket(bucket), *fields))
         asked.append(("TIME",))
@@ -49,13 +54,19 @@ class Batch:
     def fields(self, bucket: int) -> list[bytes]:
         return self._fields[bucket]
 
-    def values(self, replies: Sequence[Any]) -> list[bytes | None]:
-        """Return the values in their order. What is no string is foreign, and so no value."""
-        return [reply if isinstance(reply, bytes) else None for reply in replies[: len(self._values)]]
+    def values(self, replies: Sequence[Any]) -> dict[str, bytes | None]:
+        """Return the values by key. What is no string is foreign, and so no value."""
+        found = replies[0] if self._is_one else replies[: self._gets]
+        if isinstance(found, Exception):
+            raise StoreError(f"the server does not tell the values: {found}") from found
+        return {
+            key: reply if isinstance(reply, bytes) else None
+            for key, reply in zip(self._values, found, strict=True)
+        }
 
     def reading(self, replies: Sequence[Any], fence: bytes, shift: float) -> Reading:
         """Return what the buckets say; ``shift`` is by how much the store's time is ahead."""
-        told = replies[len(self._values) :]
+        told = replies[self._gets :]
         for reply in told:
             if isinstance(reply, Exception):
                 raise StoreError(f"something else lies where a bucket would: {reply}")

@@ -194,35 +194,37 @@ def _milliseconds(entry: Entry[Any]) -> Iterable[int]:
         yield last - born
 
 
-def entry_of(key: str, value: Any, frame: Frame, moment: Moment) -> Entry[Any]:
+def entry_of(key: str, value: Any, frame: Frame, tags: tuple[str, ...], moment: Moment) -> Entry[Any]:
     """Return the entry that ``frame`` was made of, as it was found valid at ``moment``.
 
-    ``value`` is what it raised if that is what the frame says.
+    ``value`` is what it raised if that is what the frame says; ``tags`` are those of the frame.
     """
-    born = frame.born
-    common: dict[str, Any] = {
-        "instants": (
-            born / 1000,
-            (born + frame.early) / 1000,
-            (born + frame.stale) / 1000,
-            (born + frame.expires) / 1000,
-            (born + frame.dead) / 1000,
-        ),
-        "tags": tags_of(frame),
-        "stamp": moment,
-        "counts": _COUNTS,
-        "load_seconds": frame.load_ms / 1000,
-    }
-    entry: Entry[Any]
-    if frame.kind == EXCEPTION:
-        entry = SpecialEntry(key, None, raised=value, **common)
-    elif frame.etag is not None:
-        entry = SpecialEntry(key, value, etag=frame.etag, **common)
-    else:
-        entry = Entry(key, value, **common)
-    entry.seen = moment
-    return entry
+    born, seconds = frame.born, frame.load_ms / 1000
+    instants = (
+        born / 1000,
+        (born + frame.early) / 1000,
+        (born + frame.stale) / 1000,
+        (born + frame.expires) / 1000,
+        (born + frame.dead) / 1000,
+    )
+    if frame.kind == VALUE and frame.etag is None:
+        return Entry(
+            key, value, instants=instants, tags=tags, stamp=moment, counts=_COUNTS, load_seconds=seconds
+        )
+    raised = value if frame.kind == EXCEPTION else None
+    return SpecialEntry(
+        key,
+        None if raised is not None else value,
+        raised=raised,
+        etag=frame.etag,
+        instants=instants,
+        tags=tags,
+        stamp=moment,
+        counts=_COUNTS,
+        load_seconds=seconds,
+    )
 
 
 def tags_of(frame: Frame) -> tuple[str, ...]:
-    return tuple(tag for mark in frame.marks for tag in mark.tags)
+    marks = frame.marks
+    return marks[0].tags if len(marks) == 1 else tuple([tag for mark in marks for tag in mark.tags])

@@ -80,7 +80,6 @@ class Conversation:
             answer = await self._lines.run(partial(errand, turn))
             if answer is not None:
                 return answer
-            self._lines.forget_idle()
         raise StoreError(
             f"{self._server} is no primary, or changes its role faster than it can be asked"
         )
@@ -90,27 +89,32 @@ class Conversation:
     ) -> Answer | None:
         """Ask on ``line``; return ``None`` if it is to be asked again on a new one."""
         turn.begin()
-        if line.fence is None:
-            await self._greet(line)
+        is_new = line.fence is None
+        if is_new:
+            await self._lines.greeted(line, self._greet)
+        elif line.fence != self._fence.now:
+            await self._give_up(line)
+            return None
+        try:
             replies = await line.ask(questions)
-        else:
-            if line.fence != self._fence.now:
-                await line.hang_up()
-                return None
-            try:
-                replies = await line.ask(questions)
-            except NoConnection:
-                # It was idle, and may have ended long ago.
-                await line.hang_up()
-                return None
+        except NoConnection:
+            if is_new and not line.is_over:
+                raise
+            # It was idle, and may have ended long ago; or another caller has given it up.
+            await self._give_up(line)
+            return None
         if self._is_outdated(line, replies, proven=proven):
-            await line.hang_up()
+            await self._give_up(line)
             return None
         for reply in replies:
             if not (proven and _is_foreign(reply)):
                 self._check(reply)
         assert line.fence is not None
         return Answer(replies, line.fence)
+
+    async def _give_up(self, line: Line) -> None:
+        self._lines.forget_like(line)
+        await line.hang_up()
 
     def _is_outdated(self, line: Line, replies: Sequence[Any], *, proven: bool) -> bool:
         """Return whether the server is another than it was, or no primary."""

@@ -13,7 +13,7 @@ from ...wire.frame import Frame
 from .codecs import entry_of, tags_of
 from .held import HeldInReading
 from .hub import Hub
-from .reading import Moment, Position, Reading
+from .reading import Moment, Reading
 
 
 class Judge:
@@ -52,24 +52,17 @@ class Judge:
         self, key: str, tags: tuple[str, ...], frame: Frame, shape: Shape, reading: Reading
     ) -> Entry[Any] | None:
         """Return the entry of ``frame`` if it is valid, carries ``tags``, and is no longer dead."""
-        if frame.born + frame.dead <= reading.now * 1000 or not set(tags).issubset(tags_of(frame)):
+        carried = tags_of(frame)
+        if frame.born + frame.dead <= reading.now * 1000 or not _has_all(carried, tags):
             return None
-        home = self._layout.bucket_of(key)
-        own = next((mark for mark in frame.marks if mark.is_own and mark.bucket == home), None)
-        if own is None or not reading.is_key_valid(key, Position(own.nonce, own.sequence)):
+        is_stale = reading.is_stale(key, frame.marks)
+        if is_stale is None:
             return None
-        is_stale = False
-        for mark in frame.marks:
-            position = Position(mark.nonce, mark.sequence)
-            for tag in mark.tags:
-                if not reading.is_tag_valid(tag, position):
-                    return None
-                is_stale = is_stale or reading.is_marked_stale(tag, position)
         try:
             value = self._value(key, frame, shape)
         except Undecodable:
             return None
-        entry = entry_of(key, value, frame, reading.moment)
+        entry = entry_of(key, value, frame, carried, reading.moment)
         if is_stale:
             entry.mark_stale()
         return entry
@@ -84,3 +77,7 @@ class Judge:
             # Another one has come since, or it was dropped.
             raise Undecodable("it is no longer there")
         return kept[1]
+
+
+def _has_all(carried: tuple[str, ...], tags: tuple[str, ...]) -> bool:
+    return carried == tags or set(tags).issubset(carried)

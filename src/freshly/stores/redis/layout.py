@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from binascii import crc_hqx
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from ...errors import StoreError
@@ -50,12 +50,12 @@ class Layout:
     buckets: int = 1
     max_staleness: int = 1000
     max_hold: int = 0
+    _name: bytes = field(init=False, repr=False, compare=False)
 
-    @property
-    def _name(self) -> bytes:
+    def __post_init__(self) -> None:
         # Escaped, since ":" and "#" end it, "}" ends the part that a cluster gives slots by, and others
         # mean something in a pattern.
-        return quote(self.namespace, safe="").encode()
+        object.__setattr__(self, "_name", quote(self.namespace, safe="").encode())
 
     @property
     def text(self) -> bytes:

@@ -24,12 +24,12 @@ class RedisLeases:
     async def claim(self, key: str, tags: Iterable[str], shape: Shape) -> Claim:
         keeper = self._hub.keeper
         if (token := keeper.token(key)) is not None:
-            return Claim(True, token, (await self._looks.after((), key, tags, shape))[1])
+            return Claim(True, token, (await self._looks.look(key, tags, shape))[1])
         name, token = self._hub.layout.lease(key), keeper.new_token()
         ms = round(keeper.seconds * 1000)
         # SET and then GET: when the batch is sent a second time, the first one may have taken it.
         first: list[Question] = [("SET", name, token, "NX", "PX", ms), ("GET", name)]
-        replies, look = await self._looks.after(first, key, tags, shape)
+        replies, look = await self._looks.look(key, tags, shape, first)
         is_ours = bool(replies[1] == token.encode())
         if is_ours:
             keeper.add(key, token)

@@ -28,13 +28,16 @@ class Line:
     """A connection, with the fence of the primary at its other end.
 
     ``fence`` is what the server said of itself when the connection was opened. An answer counts only
-    while it is still so.
+    while it is still so. Lines of a later ``generation`` were opened after one of an earlier one had
+    ended, or had led to another server. ``opening`` is what makes it ready, where several wait for it.
     """
 
-    __slots__ = ("fence", "is_modern", "is_over", "wire")
+    __slots__ = ("fence", "generation", "is_modern", "is_over", "opening", "wire")
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, generation: int) -> None:
         self.wire = wire
+        self.generation = generation
+        self.opening: Any = None
         self.fence: bytes | None = None
         self.is_modern = False
         self.is_over = False

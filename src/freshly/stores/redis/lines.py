@@ -1,4 +1,4 @@
-"""The connections of one colour of caller: taken for one errand, given back, never shared meanwhile."""
+"""The connections of one colour of caller."""
 
 from __future__ import annotations
 
@@ -9,19 +9,16 @@ from typing import Protocol, TypeVar
 from .line import Line
 
 T = TypeVar("T")
-# Time-outs that a caller waits for its turn: a thousand callers at a time are slow together although
-# each errand is quick. When nobody answers they do not wait so long, since whose turn comes after the
-# breaker has opened asks nothing.
-PATIENCE = 10
 
 Errand = Callable[[Line], Awaitable[T]]
+Greet = Callable[[Line], Awaitable[None]]
 
 
 class Lines(Protocol):
-    """Runs errands on connections, at most ``pool_size`` at a time; who comes later waits its turn.
+    """Runs errands on connections, of which there are ``pool_size`` at most.
 
-    An errand takes ``timeout`` seconds at most, the wait for its turn ``PATIENCE`` times as long. A
-    connection on which an errand was given up is closed.
+    Nothing is waited for longer than ``timeout`` seconds: neither a new connection, which has to be
+    greeted before it is used, nor an answer on it. A connection that was silent for so long is closed.
     """
 
     async def run(self, errand: Errand[T]) -> T:
@@ -33,8 +30,12 @@ class Lines(Protocol):
         """
         ...
 
-    def forget_idle(self) -> None:
-        """Let no idle connection be used again: what ended one of them has probably ended all."""
+    async def greeted(self, line: Line, greet: Greet) -> None:
+        """Return when ``line`` has been greeted: by this caller, or by another that uses it too."""
+        ...
+
+    def forget_like(self, line: Line) -> None:
+        """Let no connection as old as ``line`` be used again: what ended it has probably ended all."""
         ...
 
     async def wait(self, job: Future[None]) -> None:

@@ -18,6 +18,7 @@ from ..watch import Watch
 from ..world import World
 from .address import Address, address_of, address_of_client
 from .aio import AsyncLines
+from .asking import Asking, AskingTogether
 from .codecs import Codecs
 from .conversation import Conversation
 from .hub import Hub
@@ -95,11 +96,11 @@ def _both(hub: Hub, address: Address, watch: Watch, size: int, timeout: float) -
     awaited = AsyncLines(address.server, address.dial_awaited, size=size, timeout=timeout)
     blocking = BlockingLines(address.server, address.dial, size=size, timeout=timeout)
 
-    def side(lines: Any) -> RedisStore:
+    def side(lines: Any, asking: type[Asking]) -> RedisStore:
         talk = Conversation(address.server, lines, hub.layout, hub.fence, watch, hub.max_ttl)
-        return RedisStore(hub, lines, talk)
+        return RedisStore(hub, lines, talk, asking(hub, talk))
 
-    store, twin = side(awaited), side(blocking)
+    store, twin = side(awaited, AskingTogether), side(blocking, Asking)
     store.twin = twin.twin = twin
     _OURS.update((hub, awaited, blocking))
     return store

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ...errors import StoreError
+from ...wire.frame import Mark
 from .layout import (
     FENCE,
     FLOOR,
@@ -103,12 +104,11 @@ class Bucket:
 
     def is_valid(self, position: Position, field: bytes) -> bool:
         """Return whether nothing that carries ``field`` was invalidated since ``position``."""
-        return (
-            self.is_there
-            and position.nonce == self.position.nonce
-            and position.sequence >= self.floor
-            and position.sequence >= self.number(field)
-        )
+        nonce, sequence = position
+        if not self.is_there or nonce != self.position.nonce or sequence < self.floor:
+            return False
+        text = self._fields.get(field)
+        return text is None or sequence >= number_of(text)
 
     def spares(self, position: Position, key: str) -> bool:
         """Return whether no pattern that ``key`` matches was deleted since ``position``."""
@@ -144,15 +144,14 @@ def patterns_of(packed: bytes) -> Sequence[tuple[int, re.Pattern[str]]] | None:
 
 def fields_of(layout: Layout, bucket: int, keys: Iterable[str], tags: Iterable[str]) -> list[bytes]:
     """Return the fields to ask of a bucket, for the keys and tags that lie in it."""
+    if layout.buckets > 1:
+        keys = [key for key in keys if layout.bucket_of(key) == bucket]
+        tags = [tag for tag in tags if layout.bucket_of(tag) == bucket]
     fields: list[bytes] = [*HEAD]
-    for key in keys:
-        if layout.bucket_of(key) == bucket:
-            name = encoded(key)
-            fields += (KEY + name, KEY_HOLD + name)
-    for tag in tags:
-        if layout.bucket_of(tag) == bucket:
-            name = encoded(tag)
-            fields += (TAG + name, STALE + name, TAG_HOLD + name)
+    for name in map(encoded, keys):
+        fields += (KEY + name, KEY_HOLD + name)
+    for name in map(encoded, tags):
+        fields += (TAG + name, STALE + name, TAG_HOLD + name)
     return fields
 
 
@@ -214,9 +213,24 @@ class Reading:
             and bucket.spares(position, key)
         )
 
-    def is_marked_stale(self, tag: str, position: Position) -> bool:
-        bucket = self.buckets[self._layout.bucket_of(tag)]
-        return bucket.number(STALE + encoded(tag)) > position.sequence
+    def is_stale(self, key: str, marks: Iterable[Mark]) -> bool | None:
+        """Return whether the entry of ``key`` that carries ``marks`` was marked stale.
+
+        ``None`` if it is not valid, for its key or one of its tags.
+        """
+        home, has_key, is_stale = self._layout.bucket_of(key), False, False
+        for number, nonce, sequence, tags, is_own in marks:
+            position = Position(nonce, sequence)
+            if is_own and number == home and not has_key:
+                has_key = True
+                if not self.is_key_valid(key, position):
+                    return None
+            for tag in tags:
+                bucket, name = self.buckets.get(self._layout.bucket_of(tag)), encoded(tag)
+                if bucket is None or not bucket.is_valid(position, TAG + name):
+                    return None
+                is_stale = is_stale or bucket.number(STALE + name) > sequence
+        return is_stale if has_key else None
 
     def overtakes(self, stamp: Moment, tags: Iterable[str], key: str | None = None) -> bool:
         """Return whether one of ``tags``, or ``key``, was invalidated after ``stamp``.

@@ -14,6 +14,7 @@ from ...core.ports import Look
 from ...core.rows import Rows
 from ...core.shape import ANY, Shape
 from ...core.undelivered import Parcel
+from .asking import Asking
 from .conversation import Conversation
 from .gate import ShutGate
 from .hub import Hub
@@ -38,15 +39,16 @@ class RedisStore:
     # The server evicts, and tells nobody.
     evictions = 0
 
-    def __init__(self, hub: Hub, lines: Lines, talk: Conversation) -> None:
+    def __init__(self, hub: Hub, lines: Lines, talk: Conversation, asking: Asking) -> None:
         self._hub = hub
         self._lines = lines
         self._talk = talk
+        self._asking = asking
         self.max_ttl = hub.max_ttl
         self.max_hold = hub.layout.max_hold / 1000
         self.gate = ShutGate()
         self.twin: RedisStore = self
-        looks, stamps = Looks(hub, talk), Stamps(hub, talk)
+        looks, stamps = Looks(hub, asking), Stamps(hub, talk)
         values = Values(hub, talk, looks)
         self._looks = looks
         self._landings = Landings(hub, talk, looks, stamps, values)
@@ -87,7 +89,7 @@ class RedisStore:
     # -- reading -----------------------------------------------------------------------------
 
     async def look(self, key: str, tags: Iterable[str] = (), shape: Shape = ANY) -> Look:
-        return (await self.look_many([(key, tags)], shape))[0]
+        return (await self._looks.look(key, tags, shape))[1]
 
     async def look_many(
         self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape = ANY
@@ -182,6 +184,7 @@ class RedisStore:
         last_try = self._hub.close()
         if last_try is not None:
             await self._lines.wait(last_try)
+        await self._asking.close()
         await self._lines.close()
         # It is the other one that delivers and keeps leases, for both.
         await self.twin._lines.close()

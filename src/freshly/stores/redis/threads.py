@@ -13,10 +13,15 @@ from redis.exceptions import ResponseError
 
 from .failures import FAILURES, explained, no_answer
 from .line import Line
-from .lines import PATIENCE, Errand
+from .lines import Errand, Greet
 from .scripts import Command
 
 T = TypeVar("T")
+
+# Time-outs that a thread waits for its turn: two hundred at a time are slow together although each
+# errand is quick. When nobody answers they do not wait so long, since whose turn comes after the
+# breaker has opened asks nothing.
+PATIENCE = 10
 
 
 class BlockingWire:
@@ -72,19 +77,19 @@ class BlockingLines:
         with self._lock:
             generation = self._generation
             line = self._idle.pop() if self._idle else None
-        line = line or Line(BlockingWire(self._dial()))
+        line = line or Line(BlockingWire(self._dial()), generation)
         try:
             answer = await errand(line)
         except BaseException:
             await line.hang_up()
             raise
-        if not line.is_over and not self._give_back(line, generation):
+        if not line.is_over and not self._give_back(line):
             await line.hang_up()
         return answer
 
-    def _give_back(self, line: Line, generation: int) -> bool:
+    def _give_back(self, line: Line) -> bool:
         with self._lock:
-            if generation != self._generation:
+            if line.generation != self._generation:
                 return False
             self._idle.append(line)
             return True
@@ -95,12 +100,15 @@ class BlockingLines:
             idle, self._idle = self._idle, []
         return idle
 
-    def forget_idle(self) -> None:
-        for line in self._take_idle():
-            line.is_over = True
-            if isinstance(line.wire, BlockingWire):
+    async def greeted(self, line: Line, greet: Greet) -> None:
+        await greet(line)
+
+    def forget_like(self, line: Line) -> None:
+        for one in self._take_idle() if line.generation == self._generation else ():
+            one.is_over = True
+            if isinstance(one.wire, BlockingWire):
                 with suppress(*FAILURES):
-                    line.wire._connection.disconnect()
+                    one.wire._connection.disconnect()
 
     async def wait(self, job: Future[None]) -> None:
         wait_for([job], timeout=self._timeout)
