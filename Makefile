@@ -22,7 +22,7 @@ INSTALLED = $$(ls -d "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.*/bin/python3 2>
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow test-all test-redis-matrix test-redis check format model model-smoke proofs chaos bench bench-check build changelog clean
+.PHONY: help demo test test-slow test-all test-redis-matrix test-redis check format model model-smoke simulate proofs chaos bench bench-check build changelog clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -54,8 +54,13 @@ model: $(VENV)/.dev ## Explore the protocol model in full
 model-smoke: $(VENV)/.dev ## Explore the protocol model, the short way
 	$(BIN)/python -m proofs.model --smoke $(ARGS)
 
+simulate: $(VENV)/.dev ## Simulate histories of the real code (ARGS="--seeds 10000 --workers 2", --mutants, --seed 7)
+	$(BIN)/python -m proofs.simulation $(ARGS)
+
 proofs: $(VENV)/.dev ## Check the promise at length: the model, histories, processes
 	$(BIN)/python -m proofs.model
+	$(BIN)/python -m proofs.simulation --seeds 10000 --workers 2
+	$(BIN)/python -m proofs.simulation --mutants
 	FRESHLY_SEEDS=500 $(BIN)/python -m pytest tests/checker tests/model tests/core/test_traps.py
 	$(BIN)/python -m pytest -m slow tests/redis/test_processes.py
 

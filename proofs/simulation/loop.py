@@ -1,0 +1,159 @@
+"""The event loop of one simulated process: asyncio's own, without a selector, on time of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextvars import Context
+from threading import get_ident
+from typing import Any
+
+from .actors import Home, turn
+from .world import World
+
+#: Seconds: instants of the loop and of the world differ by less than that after two conversions.
+RESOLUTION = 1e-6
+#: Turns that a loop gets to end what is cancelled in it.
+LAST_TURNS = 50
+
+Dial = Callable[[Callable[[], Any], str], Any]
+
+
+class _NoSelector:
+    """There is nothing to wait for: the world calls when something is due."""
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        return []
+
+
+class SimulatedLoop(asyncio.BaseEventLoop):
+    """``time`` runs at ``rate`` of the world's, and began at ``offset``. ``dial`` connects."""
+
+    def __init__(self, world: World, offset: float, rate: float, dial: Dial, home: Home) -> None:
+        super().__init__()
+        self._home = home
+        self._world = world
+        self._offset, self._rate = offset, rate
+        self._dial = dial
+        self._selector = _NoSelector()
+        self._clock_resolution = RESOLUTION
+        # It runs all the time that its process lives.
+        self._thread_id: int | None = get_ident()
+        self._armed: float | None = None
+        self.is_paused = False
+        self.is_running_now = False
+        #: What went wrong in callbacks and in tasks that nobody awaited.
+        self.troubles: list[dict[str, Any]] = []
+
+    def time(self) -> float:
+        return self._offset + self._world.now * self._rate
+
+    # -- turns -------------------------------------------------------------------------------
+
+    def _turn(self, due: float) -> None:
+        """Do what is ready and due, and see to the next turn."""
+        if due != self._armed or self.is_paused:
+            # Another turn came before this one, and saw to the next.
+            return
+        self._armed = None
+        self._run_now()
+        self._arm()
+
+    def _run_now(self) -> None:
+        asyncio._set_running_loop(self)
+        self.is_running_now = True
+        turn.home = self._home
+        try:
+            self._run_once()  # type: ignore[attr-defined]
+        finally:
+            turn.home = None
+            self.is_running_now = False
+            asyncio._set_running_loop(None)
+
+    def pause(self) -> None:
+        self.is_paused = True
+        self._armed = None
+
+    def go_on(self) -> None:
+        self.is_paused = False
+        self._arm()
+
+    def end(self) -> None:
+        """Cancel what is in it, and close it. What comes of that has no effect any more."""
+        self.is_paused = True
+        for _ in range(LAST_TURNS):
+            tasks = asyncio.all_tasks(self)
+            if not tasks:
+                break
+            for task in tasks:
+                task.cancel()
+            self._run_now()
+        self._thread_id = None
+        self.close()
+
+    def _arm(self) -> None:
+        if self.is_running_now or self.is_paused:
+            return
+        if self._ready:  # type: ignore[attr-defined]
+            due = self._world.now
+        elif self._scheduled:  # type: ignore[attr-defined]
+            when = self._scheduled[0].when()  # type: ignore[attr-defined]
+            due = max(self._world.now, (when - self._offset) / self._rate)
+        else:
+            return
+        if self._armed is None or due < self._armed:
+            self._armed = due
+            self._world.at(due, lambda: self._turn(due))
+
+    async def rest(self, seconds: float) -> None:
+        """Wait; a task that is cancelled meanwhile leaves nothing behind."""
+        over: asyncio.Future[None] = self.create_future()
+        alarm = self.call_later(seconds, _settle, over)
+        try:
+            await over
+        finally:
+            alarm.cancel()
+
+    # -- what asyncio asks of a loop ---------------------------------------------------------
+
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        handle = super().call_soon(callback, *args, context=context)
+        self._arm()
+        return handle
+
+    def call_soon_threadsafe(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        return self.call_soon(callback, *args, context=context)
+
+    def call_at(  # type: ignore[override]
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        handle = super().call_at(when, callback, *args, context=context)
+        self._arm()
+        return handle
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        self.troubles.append(context)
+
+    async def create_connection(  # type: ignore[override]
+        self, factory: Callable[[], Any], *address: Any, **options: Any
+    ) -> Any:
+        return await self._dial(factory, address[0] if address else options["host"])
+
+    def _process_events(self, events: Any) -> None:
+        return
+
+    def _write_to_self(self) -> None:
+        return
+
+
+def _settle(over: asyncio.Future[None]) -> None:
+    if not over.done():
+        over.set_result(None)

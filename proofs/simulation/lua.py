@@ -1,0 +1,142 @@
+"""Run the store's own Lua files, in Lua 5.1, as a server does.
+
+What a script gets and returns is converted as the manual of Redis says ("Lua API", data type
+conversion): nil is ``false`` there and back, numbers lose what is behind the point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+from lupa.lua51 import LuaRuntime, lua_type  # type: ignore[import-untyped]
+
+from .reply import Failure, Pairs, Status, Verbatim
+
+Call = Callable[[Sequence[bytes]], Any]
+
+_PRELUDE = b"""
+local ask, pack = ...
+local function raising(...)
+  local reply = ask(...)
+  if type(reply) == 'table' and reply.err then error(reply, 0) end
+  return reply
+end
+redis = { call = raising, pcall = function(...) return ask(...) end,
+          error_reply = function(said) return { err = said } end,
+          status_reply = function(said) return { ok = said } end }
+cmsgpack = { pack = pack }
+return function(script, keys, arguments)
+  local went_well, reply = pcall(script, keys, arguments)
+  if went_well or (type(reply) == 'table' and reply.err) then return reply end
+  return { err = 'ERR ' .. tostring(reply) }
+end
+"""
+
+
+class Scripts:
+    """A Lua state, and the scripts that were compiled in it. One runs at a time."""
+
+    def __init__(self) -> None:
+        self._lua = LuaRuntime(encoding=None, register_eval=False)
+        self._call: Call | None = None
+        loaded = self._lua.eval(b"loadstring")(_PRELUDE)
+        self._run = loaded(self._ask, self._packed)
+        self._compiled: dict[bytes, Any] = {}
+
+    def run(self, source: bytes, keys: Sequence[bytes], arguments: Sequence[bytes], call: Call) -> Any:
+        """Run a script and return its reply. ``call`` executes a command and returns its reply."""
+        script = self._compiled.get(source)
+        if script is None:
+            script = self._compiled[source] = self._compile(source)
+        self._call = call
+        table = self._lua.table_from
+        try:
+            return self._from_lua(self._run(script, table(keys), table(arguments)))
+        finally:
+            self._call = None
+
+    def _compile(self, source: bytes) -> Any:
+        # The first line may say what the script asks of the server.
+        body = source.partition(b"\n")[2] if source.startswith(b"#!") else source
+        return self._lua.execute(b"return function(KEYS, ARGV) " + body + b"\nend")
+
+    def _ask(self, *words: Any) -> Any:
+        assert self._call is not None
+        return self._to_lua(self._call([_as_argument(word) for word in words]))
+
+    def _to_lua(self, reply: Any) -> Any:
+        match reply:
+            case None:
+                return False
+            case bool():
+                return int(reply)
+            case list():
+                return self._lua.table_from([self._to_lua(part) for part in reply])
+            case Pairs(flat):
+                return self._lua.table_from([self._to_lua(part) for part in flat])
+            case Failure(said):
+                return self._lua.table_from({b"err": said.encode()})
+            case Status(text):
+                return self._lua.table_from({b"ok": text})
+            case Verbatim(text):
+                return text
+            case _:
+                return reply
+
+    def _from_lua(self, reply: Any) -> Any:
+        if reply is None or reply is False:
+            return None
+        if reply is True:
+            return 1
+        if isinstance(reply, int | float):
+            return int(reply)
+        if lua_type(reply) != "table":
+            return reply
+        if (said := reply[b"err"]) is not None:
+            return Failure(said.decode())
+        if (text := reply[b"ok"]) is not None:
+            return Status(text)
+        return [self._from_lua(part) for part in _list_of(reply)]
+
+    def _packed(self, table: Any) -> bytes:
+        return _msgpack(_list_of(table))
+
+
+def _list_of(table: Any) -> list[Any]:
+    # A list ends before its first nil.
+    found: list[Any] = []
+    while (part := table[len(found) + 1]) is not None:
+        found.append(part)
+    return found
+
+
+def _as_argument(word: Any) -> bytes:
+    if isinstance(word, bytes):
+        return word
+    return b"%d" % word if isinstance(word, int) else b"%.17g" % word
+
+
+def _msgpack(part: Any) -> bytes:
+    """Return what ``cmsgpack.pack`` makes of bytes, whole numbers from 0 and lists."""
+    if isinstance(part, bytes):
+        return _head(len(part), 0xA0, 32, (0xD9, 0xDA, 0xDB)) + part
+    if isinstance(part, int):
+        return _head(part, 0x00, 128, (0xCC, 0xCD, 0xCE))
+    return _head(len(part), 0x90, 16, (0, 0xDC, 0xDD)) + b"".join(_msgpack(one) for one in part)
+
+
+def _head(number: int, small: int, limit: int, larger: tuple[int, int, int]) -> bytes:
+    if number < limit:
+        return bytes([small | number])
+    for place, mark in enumerate(larger):
+        if mark and number < 1 << (8 << place):
+            return bytes([mark]) + number.to_bytes(1 << place, "big")
+    raise ValueError(f"{number} is more than any script packs")
+
+
+@cache
+def scripts() -> Scripts:
+    """Return the Lua state of this process: scripts keep nothing in it, so servers may share it."""
+    return Scripts()

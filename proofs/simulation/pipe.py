@@ -1,0 +1,52 @@
+"""One direction of a connection: bytes arrive late, in pieces, in order, or never."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Protocol
+
+from .world import World
+
+
+class Weather(Protocol):
+    """How the network is doing."""
+
+    def delay(self, chance: Random) -> float:
+        """Return how many seconds a piece takes now."""
+        ...
+
+
+class Pipe:
+    """Brings what is sent to ``deliver``. ``cut`` loses what is under way and all that comes."""
+
+    def __init__(
+        self, world: World, weather: Weather, chance: Random, deliver: Callable[[bytes], None]
+    ) -> None:
+        self._world = world
+        self._weather = weather
+        self._chance = chance
+        self._deliver = deliver
+        self._last = 0.0
+        self._is_cut = False
+
+    def send(self, data: bytes) -> None:
+        chance = self._chance
+        while data:
+            size = len(data)
+            if size > 1 and chance.random() < 0.15:
+                size = chance.randrange(1, size)
+            self._bring(data[:size])
+            data = data[size:]
+
+    def after_all(self, act: Callable[[], None]) -> None:
+        """Have ``act`` called when all that was sent has arrived."""
+        self._last = max(self._last, self._world.now + self._weather.delay(self._chance))
+        self._world.at(self._last, lambda: None if self._is_cut else act())
+
+    def cut(self) -> None:
+        self._is_cut = True
+
+    def _bring(self, piece: bytes) -> None:
+        self._last = max(self._last, self._world.now + self._weather.delay(self._chance))
+        self._world.at(self._last, lambda: None if self._is_cut else self._deliver(piece))
