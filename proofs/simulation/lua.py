@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from hashlib import sha1
 from typing import Any
 
 from lupa.lua51 import LuaRuntime, lua_type  # type: ignore[import-untyped]
@@ -17,13 +18,14 @@ from .reply import Failure, Pairs, Status, Verbatim
 Call = Callable[[Sequence[bytes]], Any]
 
 _PRELUDE = b"""
-local ask, pack = ...
+local ask, pack, sha1hex = ...
 local function raising(...)
   local reply = ask(...)
   if type(reply) == 'table' and reply.err then error(reply, 0) end
   return reply
 end
 redis = { call = raising, pcall = function(...) return ask(...) end,
+          sha1hex = sha1hex,
           error_reply = function(said) return { err = said } end,
           status_reply = function(said) return { ok = said } end }
 cmsgpack = { pack = pack }
@@ -42,7 +44,7 @@ class Scripts:
         self._lua = LuaRuntime(encoding=None, register_eval=False)
         self._call: Call | None = None
         loaded = self._lua.eval(b"loadstring")(_PRELUDE)
-        self._run = loaded(self._ask, self._packed)
+        self._run = loaded(self._ask, self._packed, _sha1hex)
         self._compiled: dict[bytes, Any] = {}
 
     def run(self, source: bytes, keys: Sequence[bytes], arguments: Sequence[bytes], call: Call) -> Any:
@@ -102,6 +104,10 @@ class Scripts:
 
     def _packed(self, table: Any) -> bytes:
         return _msgpack(_list_of(table))
+
+
+def _sha1hex(text: Any) -> bytes:
+    return sha1(_as_argument(text)).hexdigest().encode()
 
 
 def _list_of(table: Any) -> list[Any]:

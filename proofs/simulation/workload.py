@@ -10,6 +10,7 @@ from itertools import count
 from typing import Any
 
 from freshly import Cache, StoreError
+from freshly.core.events import StoreFailed
 from freshly.runtime.threads import finish
 from freshly.testing import Journal
 
@@ -72,6 +73,7 @@ class Crowd:
             **({"max_hold": plan.max_hold} if plan.max_hold else {}),
             lease=plan.lease or False,
         )
+        self.cache.observe(self._hear, StoreFailed)
         load = self._load if self.is_async else self._load_plainly
         self.faces = Faces(self.cache, load, is_async=self.is_async)
 
@@ -87,6 +89,15 @@ class Crowd:
     @property
     def is_done(self) -> bool:
         return self.left == 0
+
+    def _hear(self, event: StoreFailed) -> None:
+        self._judge(event.error)
+
+    def _judge(self, error: BaseException) -> None:
+        """Note an error that no fault explains: nothing that is asked here may be refused."""
+        said = str(error)
+        if "said no" in said and "no primary" not in said and "read only" not in said:
+            self.errors.append(error)
 
     # -- loads -------------------------------------------------------------------------------
 
@@ -123,8 +134,9 @@ class Crowd:
                 await self._do(step)
             except LoadFailed:
                 self.counts["load errors"] += 1
-            except StoreError:
+            except StoreError as error:
                 self.counts["store errors"] += 1
+                self._judge(error)
             except Exception as error:
                 self.errors.append(error)
             self.done[caller] += 1

@@ -103,6 +103,8 @@ def levelled(reply: Any) -> Any:
     match reply:
         case Failed():
             return f"error {str(reply).split()[0]}"
+        case bytes() if re.fullmatch(rb"[\w-]{12}", reply):
+            return "a nonce"
         case bytes():
             return re.sub(rb"\d{10,16}", b"T", reply)
         case int() if reply > 10**10:
