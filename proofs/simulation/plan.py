@@ -104,12 +104,15 @@ def plan_of(seed: int, *, faults: int | None = None) -> Plan:
     chance = Random(f"plan {seed}")
     processes = chance.choice((2, 2, 3))
     colours = tuple(chance.choices(("tasks", "threads"), (85, 15), k=processes))
-    subjects = chance.choice((1, 1, 2, 3))
-    faces = chance.sample(FACES, chance.choice((1, 2, 2, 3)))
+    # In a crowd many ask for one thing at a time, so that they wait for each other.
+    is_crowded = chance.random() < 0.3
+    subjects = 1 if is_crowded else chance.choice((1, 1, 2, 3))
+    faces = chance.sample(FACES, 1 if is_crowded else chance.choice((1, 2, 2, 3)))
+    pauses = (0.0, 0.005) if is_crowded else (0.0, 0.005, 0.02, 0.05)
     steps = [
-        _step(chance, process, caller, faces, subjects)
+        _step(chance, process, caller, faces, subjects, pauses)
         for process in range(processes)
-        for caller in range(chance.choice((1, 2, 2, 3)))
+        for caller in range(3 if is_crowded else chance.choice((1, 2, 2, 3)))
         for _ in range(chance.randrange(6, 14))
     ]
     spans: dict[tuple[int, int], float] = {}
@@ -140,7 +143,14 @@ def plan_of(seed: int, *, faults: int | None = None) -> Plan:
     )
 
 
-def _step(chance: Random, process: int, caller: int, faces: list[str], subjects: int) -> Step:
+def _step(
+    chance: Random,
+    process: int,
+    caller: int,
+    faces: list[str],
+    subjects: int,
+    pauses: tuple[float, ...],
+) -> Step:
     (verb,) = chance.choices(list(VERBS), list(VERBS.values()))
     if verb == "write":
         (how,) = chance.choices(list(WAYS), list(WAYS.values()))
@@ -149,7 +159,7 @@ def _step(chance: Random, process: int, caller: int, faces: list[str], subjects:
     return Step(
         process,
         caller,
-        chance.choice((0.0, 0.005, 0.02, 0.05)) * chance.random() * 2 + (chance.random() < 0.04) * 0.4,
+        chance.choice(pauses) * chance.random() * 2 + (chance.random() < 0.04) * 0.4,
         verb,
         how,
         tuple(chance.sample(range(subjects), chance.randint(1, subjects)))

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from freshly import Cache
+from freshly.stores.redis.landings import Landings
+from freshly.stores.redis.stamps import Stamps
 from freshly.testing import Stepper
 from tests.redis.fixtures import Open
 from tests.servers.server import Server
@@ -38,6 +40,8 @@ def source() -> Source:
     return Source()
 
 
+#: A step of the store: a class of its parts, and a method of it.
+Step = tuple[type, str]
 Act = Callable[[Cache], Awaitable[object]]
 
 ACTS: dict[str, Act] = {
@@ -180,6 +184,55 @@ async def test_a_stamped_value_is_not_set_over_what_another_process_deleted(open
         await act(other)
         assert not await cache.set("key", "old", tags=["row"], stamp=stamp)
         assert await cache.get("key") is None
+
+
+@pytest.mark.parametrize("step", [(Stamps, "stamp"), (Landings, "_landed")], ids=["stamp", "land"])
+@pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
+async def test_what_is_invalidated_while_a_stamped_value_is_set_is_not_valid_after_it(
+    open_cache: Open, monkeypatch: pytest.MonkeyPatch, act: Act, step: Step
+) -> None:
+    """1. set looks whether the value was overtaken  2. it stamps the key  3. it lands the value"""
+    cache, other = open_cache(), open_cache()
+    stamp = await cache.stamp()
+    act_before(monkeypatch, step, lambda: act(other))
+
+    await cache.set("key", "old", tags=["row"], stamp=stamp)
+
+    assert await cache.get("key") is None
+    assert await other.get("key") is None
+
+
+async def test_a_pattern_that_a_bucket_forgets_while_a_stamped_value_is_set_is_not_forgotten(
+    open_cache: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, other = open_cache(), open_cache()
+    stamp = await cache.stamp()
+
+    async def as_many_as_it_remembers() -> None:
+        for number in range(64):
+            await other.delete_match(f"other:{number}*")
+
+    act_before(monkeypatch, (Stamps, "stamp"), lambda: other.delete_match("k*"))
+    act_before(monkeypatch, (Landings, "_landed"), as_many_as_it_remembers)
+
+    await cache.set("key", "old", stamp=stamp)
+
+    assert await cache.get("key") is None
+
+
+def act_before(
+    monkeypatch: pytest.MonkeyPatch, step: Step, act: Callable[[], Awaitable[object]]
+) -> None:
+    """Have ``act`` done before a step of the store, the next time it comes to it."""
+    part, name = step
+    original = getattr(part, name)
+
+    async def after_it(self: Any, *args: Any, **options: Any) -> Any:
+        monkeypatch.setattr(part, name, original)
+        await act()
+        return await original(self, *args, **options)
+
+    monkeypatch.setattr(part, name, after_it)
 
 
 async def test_more_patterns_than_a_bucket_remembers_forget_no_invalidation(

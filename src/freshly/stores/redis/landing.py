@@ -14,8 +14,9 @@ class Landing(NamedTuple):
     """An entry as bytes, to be kept ``until`` an instant on the server's clock.
 
     ``lease`` is the token of the lease under which it was loaded; it ends when the entry is stored.
-    ``key_at`` is the stamp of its key; ``compared`` tells up to which sequence it was compared with
-    deleted patterns, if not up to that.
+    ``key_at`` is the stamp of its key. ``since`` is an older one, for a value that was set with a
+    stamp: patterns deleted between the two are older than its key's stamp and newer than the value.
+    ``compared`` tells up to which sequence it was compared with deleted patterns, if not up to that.
     """
 
     place: int
@@ -24,6 +25,7 @@ class Landing(NamedTuple):
     key_at: Position
     until: float
     lease: str = ""
+    since: int | None = None
     compared: int | None = None
 
     def call(self, layout: Layout) -> Call:
@@ -34,11 +36,18 @@ class Landing(NamedTuple):
             position = moment.position(tag, layout.bucket_of(tag))
             assert position is not None, f"nobody asked the bucket of {tag!r}"
             stamps += (TAG + encoded(tag), position.sequence)
-        compared = self.key_at.sequence if self.compared is None else self.compared
+        if self.since is not None:
+            # No field: only that no pattern is forgotten which would have to be compared.
+            stamps += ("", self.since)
+        compared = self._oldest if self.compared is None else self.compared
         return LAND.command(
             [layout.bucket(home), layout.value(entry.key), layout.lease(entry.key)],
             [self.data, round(self.until * 1000), self.key_at.nonce, compared, self.lease, *stamps],
         )
+
+    @property
+    def _oldest(self) -> int:
+        return self.key_at.sequence if self.since is None else self.since
 
     def after(self, packed: bytes) -> Landing | None:
         """Return the same, compared with all of ``packed``.
@@ -49,6 +58,6 @@ class Landing(NamedTuple):
         if not patterns:
             return None
         for sequence, pattern in patterns:
-            if sequence > self.key_at.sequence and pattern.match(self.entry.key):
+            if sequence > self._oldest and pattern.match(self.entry.key):
                 return None
         return self._replace(compared=patterns[-1][0])

@@ -113,6 +113,7 @@ class Landings:
             data = self._hub.codecs.pack(entry, shape, position)
             if data is not None:
                 until = self._hub.on_server(entry.dead_at)
-                sent.append(Landing(place, entry, data, position, until))
+                since = taken.sequence if is_stamped else None
+                sent.append(Landing(place, entry, data, position, until, since=since))
         await self._values.drop(replaced)
         return await self._landed(sent, len(entries))

@@ -3,7 +3,7 @@
 -- KEYS  bucket, value, lease
 -- ARGV  bytes of the entry, when it is dead in ms of the server's clock, nonce, the sequence up to which patterns were compared with the key,
 --       the token of the lease under which it was loaded or '', then pairs: a field of a stamp, and the
---       sequence of the entry's stamp for it
+--       sequence of the entry's stamp for it; the field is '' where only the floor is to be compared
 -- Returns 1 if it was stored, 0 if it was overtaken or is dead by now, and the patterns of the bucket if there are newer
 -- ones: the caller compares them, since globs are not Lua's, and calls again.
 --
