@@ -33,7 +33,7 @@ def _parts(value: Any) -> Any:
             return value.isoformat(), value.fold, type(zone), str(zone)
         case pydantic.BaseModel():
             private = value.__pydantic_private__
-            fields_set = sorted(value.model_fields_set)
+            fields_set = sorted(value.model_fields_set, key=repr)
             return look(vars(value)), fields_set, look(value.model_extra), look(private)
         case deque():
             return value.maxlen, *map(look, value)
