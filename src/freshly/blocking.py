@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, TypeVar, Unpack, overload
 
@@ -14,7 +15,7 @@ from .errors import ConfigurationError
 from .home import Home
 from .lifetimes import TTL, TTLValue
 from .locks import BlockingLock, BlockingOnce
-from .options import LoadManyOptions, LoadOptions
+from .options import LoadManyOptions, LoadOptions, Wait
 from .parts import Parts
 from .returned import ABSENT
 from .runtime.threads import finish
@@ -162,9 +163,9 @@ class Blocking:
         """Delete the entries whose key matches a glob; return how many could have been served."""
         return finish(self._commands.delete_match(pattern))
 
-    def delete_tags(self, *tags: str, hold: Duration | None = None) -> Token:
+    def delete_tags(self, *tags: str, hold: Duration | None = None, wait: Wait | None = None) -> Token:
         """Invalidate every entry that has one of ``tags``, and every load of one that runs now."""
-        return finish(self._commands.delete_tags(*tags, hold=hold))
+        return finish(self._commands.delete_tags(*tags, hold=hold, wait=wait))
 
     def mark_stale(self, *tags: str) -> Token:
         """Make every entry that has one of ``tags`` stale: served once more, refreshed behind."""
@@ -177,6 +178,10 @@ class Blocking:
     def stamp(self) -> Stamp:
         """Return the reading of the logical clock, for ``set(..., stamp=)``."""
         return finish(self._commands.stamp())
+
+    def at_least(self, token: Token | str) -> AbstractContextManager[None]:
+        """Have reads in the block be no older than the invalidation that returned ``token``."""
+        return self._home.at_least(token)
 
     def transaction(self, *, hold: Duration | None = None) -> BlockingTransaction:
         """Collect what is invalidated and set in the block, and do it when the block has ended well.

@@ -15,6 +15,7 @@ from .core.events import Event
 from .core.load import running_load
 from .core.ports import Clock, Observer
 from .core.tags import check_named
+from .core.token import Token
 from .current import CurrentLoad
 from .decorating import Decorating
 from .errors import ConfigurationError
@@ -52,6 +53,12 @@ class Cache(Decorating):
         and ``unix://`` name a server that processes share: docs/guide/redis.md has their options.
         ``codec`` there is the codec of all functions that ask for none, see ``cache(...)``.
         Functions whose values cannot be stored there are told of by a ``FreshlyWarning``.
+
+        ``near=True`` keeps entries of a server in the process too (``near="mem://?max_entries=10000"``
+        says how many): hits cost no round trip, and a read that begins ``max_staleness`` (1 second)
+        after an invalidation has returned, in whatever process, sees nothing older. With
+        ``consistency="strict"`` a near entry is asked about each time, and its value is not sent.
+        All processes of a namespace need the same ``max_staleness``: docs/guide/near.md.
 
         Options stand in the query of the URL or beside it; those of ``mem://`` are ``max_entries``
         (100,000), ``max_ttl`` (30 days), ``max_hold`` (1 minute: see ``delete_tags``) and
@@ -98,6 +105,18 @@ class Cache(Decorating):
         transaction of its own.
         """
         return AsyncTransaction(self._home, hold)
+
+    def at_least(self, token: Token | str) -> AbstractContextManager[None]:
+        """Have reads in the block be no older than the invalidation that returned ``token``.
+
+        For who was told of a change by another process: it hands ``token.text`` on, and here reads see
+        what it did, whatever ``max_staleness`` allows. Asks nobody when the block begins; what near
+        entries are not known to be as new as that are asked about when they are read next. Where each
+        read asks the server, or there is one process, that is so without it.
+
+        Raises ``ConfigurationError`` if it is no token of this kind of store.
+        """
+        return self._home.at_least(token)
 
     # -- locks -------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from .errors import ConfigurationError
 from .handle import ByHand
 from .home import Home
 from .lifetimes import TTL, TTLValue, fixed_lifetime
-from .options import LoadOptions, given_hold, load_recipe, shape_by_hand
+from .options import LoadOptions, Wait, given_hold, given_wait, load_recipe, shape_by_hand
 from .parts import Parts
 from .side import Side
 from .wire.port import CodecOption
@@ -199,7 +199,9 @@ class Commands:
         await self._settle_in()
         return await self._side.delete_match(pattern)
 
-    async def delete_tags(self, *tags: str, hold: Duration | None = None) -> Token:
+    async def delete_tags(
+        self, *tags: str, hold: Duration | None = None, wait: Wait | None = None
+    ) -> Token:
         """Invalidate every entry that has one of ``tags``, and every load of one that runs now.
 
         Takes the same time whatever the number of entries. Returns a token when the promise
@@ -211,13 +213,21 @@ class Commands:
         and are not stored; who begins to read after the hold's end does not share them. It is
         judged by the clock of the store, and no longer than its ``max_hold`` (1 minute).
 
+        Processes with a near tier (``setup(..., near=True)``) may trail by ``max_staleness``. With
+        ``wait="all"`` the call returns that much later, and the promise holds for them too. The token
+        does the same for those whom it is carried to: see ``at_least``.
+
         Raises ``ConfigurationError`` for a list in place of tags, for a text with braces in which
-        nobody filled in a value (a forgotten ``f``), and for a hold that is too long.
+        nobody filled in a value (a forgotten ``f``), for a hold that is too long, and for a ``wait``
+        inside of a transaction, where nothing is done before its end.
         """
         named = check_named(tags, "delete_tags")
+        is_waiting = given_wait(wait)
         await self._settle_in()
         side = self._side
-        return await side.invalidate(named, given_hold(hold, side.store.max_hold))
+        return await side.invalidate(
+            named, given_hold(hold, side.store.max_hold), is_waiting=is_waiting
+        )
 
     async def mark_stale(self, *tags: str) -> Token:
         """Make every entry that has one of ``tags`` stale: served once more, and refreshed behind.

@@ -16,6 +16,7 @@ from .core.counts import Stats, summarise
 from .core.definition import Definitions
 from .core.events import Event
 from .core.ports import Clock, Observer
+from .core.token import Token
 from .errors import ConfigurationError, FreshlyWarning
 from .handle import Handle
 from .observe.log import Log
@@ -194,6 +195,21 @@ class Home:
                 if not self.is_disabled():
                     self.parts.open_gate()
 
+    @contextmanager
+    def at_least(self, token: object) -> Iterator[None]:
+        if isinstance(token, Token) and token.is_pending:
+            raise ConfigurationError(
+                "at_least() was given the token of a transaction that has not ended, which means no "
+                "moment: take its .token after the block"
+            )
+        moment = token.text if isinstance(token, Token) else token
+        if not isinstance(moment, str):
+            raise ConfigurationError(
+                f"at_least({token!r}) is no token: give what delete_tags returned, or its .text"
+            )
+        self.parts.store.reach(moment)
+        yield
+
     # -- in tests ----------------------------------------------------------------------------
 
     @contextmanager
@@ -289,6 +305,7 @@ class Home:
             evictions=store.evictions,
             invalidations=store.invalidations,
             refused=store.refused,
+            near=store.near_stats,
         )
 
 

@@ -194,6 +194,19 @@ def given_hold(hold: Duration | None, longest: float) -> Hold | None:
     return None if hold is None else Hold(token_hex(8), hold_seconds(hold, longest))
 
 
+Wait = Literal["all"]
+
+
+def given_wait(wait: object) -> bool:
+    """Return whether ``wait=`` asks to wait for all processes."""
+    if wait not in (None, "all"):
+        raise ConfigurationError(
+            f"wait={wait!r}: there is 'all' (return when no process can serve what was there before), "
+            f"or leave it out"
+        )
+    return wait is not None
+
+
 def hold_seconds(hold: Duration, longest: float) -> float:
     """Check a ``hold`` against the store's ``max_hold``, and return it in seconds."""
     span = seconds(hold, "hold")

@@ -42,6 +42,7 @@ class OnAServer(SharedStoreContract):
             "protocol": self.protocol,
             "timeout": 5,
             "max_hold": "1m",
+            **self.more,
         }
         both = open_store(self.url, options, world)
         store = both if self.colour == "async" else both.blocking
@@ -81,3 +82,18 @@ class TestValkeyStepped(OnAServer):
 @pytest.mark.real_time
 class TestOldRedisAwaited(OnAServer):
     kind = REDIS_7
+
+
+@pytest.mark.real_time
+class TestNearAwaited(OnAServer):
+    """A look asks the server whether what is near is valid, however recently it was asked."""
+
+    kind = VALKEY_9
+    more = {"near": True}
+
+
+@pytest.mark.real_time
+class TestNearAndStrictStepped(OnAServer):
+    kind = REDIS_8
+    colour = "blocking"
+    more = {"near": True, "consistency": "strict"}

@@ -150,3 +150,20 @@ async def test_a_lock_runs_out_on_the_server_and_a_renewed_one_does_not(caches: 
             async with theirs.lock("renewed", timeout="1s"):
                 pass
         assert lock.is_held
+
+
+async def test_a_read_inside_loads_what_the_transaction_has_invalidated(open_cache: Any) -> None:
+    """The value lies on the server until the end, and every other process may be given it."""
+    cache, rows = open_cache(), {"row": 1}
+
+    @cache(ttl="1h", tags=["row"])
+    async def get() -> int:
+        return rows["row"]
+
+    assert await get() == 1
+    async with cache.transaction():
+        await cache.delete_tags("row")
+        rows["row"] = 2
+        assert await get() == 2
+
+    assert await get() == 2

@@ -40,7 +40,7 @@ class BulkEngine(Convoy):
             return Gathered()
         trip = Trip(batch, self._flights.ticket(), self._patience(calls[0]))
         while calls:
-            looks = await self._look_many(calls)
+            looks = await self._see_many([(c.key, c.tags) for c in calls], calls[0].shape)
             calls = await self._ride_together(self._serve_some(calls, looks, trip), trip)
         return trip.found
 
@@ -87,6 +87,15 @@ class BulkEngine(Convoy):
     async def _look_many(self, calls: Sequence[Call]) -> list[Look]:
         return await self._look_at([(c.key, c.tags) for c in calls], calls[0].shape)
 
+    async def _see_many(self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape) -> list[Look]:
+        """Look at each, where that costs nothing; at the others together."""
+        if self._glance is None:
+            return await self._look_at(asked, shape)
+        seen = [self._seen(key, tags, shape) for key, tags in asked]
+        unseen = [one for one, look in zip(asked, seen, strict=True) if look is None]
+        looks = iter(await self._look_at(unseen, shape) if unseen else ())
+        return [next(looks) if look is None else look for look in seen]
+
     async def _look_at(self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape) -> list[Look]:
         try:
             return await self._store.look_many(asked, shape)
@@ -106,7 +115,7 @@ class BulkEngine(Convoy):
         """
         found: dict[str, Entry[Any]] = {}
         asked = [(key, ()) for key in keys]
-        looks = await self._look_at(asked, recipe.shape if shape is None else shape)
+        looks = await self._see_many(asked, recipe.shape if shape is None else shape)
         for key, look in zip(keys, looks, strict=True):
             entry = look.entry
             if entry is None or entry.raised or not is_served_to_a_command(entry, look.now):

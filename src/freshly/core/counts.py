@@ -66,6 +66,10 @@ class Counts:
         )
 
 
+#: The counts of entries whose readers count for themselves.
+NOBODYS = Counts("nobody's")
+
+
 @dataclass(frozen=True, slots=True)
 class FunctionStats:
     """Counts since the cache was made.
@@ -98,11 +102,35 @@ class FunctionStats:
 
 
 @dataclass(frozen=True, slots=True)
+class NearStats:
+    """What happened to a near tier since ``setup``.
+
+    ``lease_seconds`` is for how long from now its entries may be served without asking the server,
+    0.0 if they may not. ``lag`` is how long the last heartbeat took, from its sending to the handling
+    of its reply. ``heartbeats`` were sent, and ``renewals`` of the lease came of them.
+    ``revalidations`` are entries that the server was asked about without their value; ``resyncs`` are
+    the times when that was due for all of them. ``messages`` came, before ``gaps`` of which one was
+    missing. ``losses`` are connections that ended.
+    """
+
+    lease_seconds: float = 0.0
+    lag: float = 0.0
+    heartbeats: int = 0
+    renewals: int = 0
+    revalidations: int = 0
+    resyncs: int = 0
+    messages: int = 0
+    gaps: int = 0
+    losses: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Stats(FunctionStats):
     """The sums over a cache, with its entries, evictions and invalidations, and by function.
 
     ``refused`` is how often bytes were found in a store outside of the process that this cache does not
     take: foreign, damaged, forged or unreadable ones. Each is a miss.
+    ``near`` is there if ``setup`` was given a near tier.
     """
 
     entries: int = 0
@@ -110,6 +138,7 @@ class Stats(FunctionStats):
     invalidations: int = 0
     refused: int = 0
     by_function: Mapping[str, FunctionStats] = field(default_factory=dict)
+    near: NearStats | None = None
 
 
 def summarise(
@@ -119,6 +148,7 @@ def summarise(
     evictions: int,
     invalidations: int,
     refused: int = 0,
+    near: NearStats | None = None,
 ) -> Stats:
     """Add up ``counts`` and the hits that stand in ``entries``."""
     living: dict[int, int] = {}
@@ -140,6 +170,7 @@ def summarise(
         invalidations=invalidations,
         refused=refused,
         by_function=tallies,
+        near=near,
     )
 
 

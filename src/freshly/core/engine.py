@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from ..errors import StoreError
 from .budget import Turn
+from .counts import NOBODYS
 from .entry import Entry
 from .events import ServedExpired, StoreFailed
 from .flight import Flight
@@ -53,7 +54,9 @@ class Engine(Riding):
         """
         ticket, patience = self._flights.ticket(), self._patience(call)
         while True:
-            look = await self._look(call.key, call.tags, call.shape)
+            look = self._seen(call.key, call.tags, call.shape) or await self._look(
+                call.key, call.tags, call.shape
+            )
             entry, paused = look.entry, self._pauses.is_on(call.key, look.now)
             match judge(entry, look.now, paused=paused, late=patience.is_late):
                 case Verdict.SERVE if entry is not None:
@@ -96,7 +99,7 @@ class Engine(Riding):
 
     async def peek(self, key: str, tags: Iterable[str], shape: Shape = ANY) -> Entry[Any] | None:
         """Return what ``find`` does, and hand its tags to the load that this code runs inside."""
-        look = await self._look(key, tags, shape)
+        look = self._seen(key, tags, shape) or await self._look(key, tags, shape)
         if not is_served_to_a_command(look.entry, look.now) or look.entry is None:
             return None
         note_hit(self._flights, look.entry, look.now)
@@ -104,7 +107,8 @@ class Engine(Riding):
 
     async def get(self, key: str, recipe: Recipe, shape: Shape | None = None) -> Entry[Any] | None:
         """Return the entry under ``key`` and count the read."""
-        look = await self._look(key, shape=recipe.shape if shape is None else shape)
+        shape = recipe.shape if shape is None else shape
+        look = self._seen(key, (), shape) or await self._look(key, shape=shape)
         entry = look.entry
         if entry is None or not is_served_to_a_command(entry, look.now):
             recipe.counts.misses += 1
@@ -149,6 +153,10 @@ class Engine(Riding):
 
     # -- the steps of a read -----------------------------------------------------------------
 
+    def _seen(self, key: str, tags: Iterable[str], shape: Shape) -> Look | None:
+        """Return a look at a fresh entry that costs nothing, if there is one."""
+        return None if self._glance is None else self._glance(key, tags, shape)
+
     async def _look(self, key: str, tags: Iterable[str] = (), shape: Shape = ANY) -> Look:
         try:
             return await self._store.look(key, tags, shape)
@@ -168,7 +176,7 @@ class Engine(Riding):
     def _note(self, recipe: Recipe, entry: Entry[Any], now: float) -> None:
         entry.uses += 1
         entry.renew(now)
-        if not self._store.keeps_entries:
+        if entry.counts is NOBODYS or not self._store.keeps_entries:
             recipe.counts.retired_hits += 1
         if now >= entry.stale_at:
             recipe.counts.stale_hits += 1

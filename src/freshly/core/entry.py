@@ -89,6 +89,11 @@ class Entry(Generic[T]):
         self.row: Hashable = None
 
     @property
+    def valid_at(self) -> Any:
+        """The reading that a load which is made from this value is told: it was valid then."""
+        return self.seen
+
+    @property
     def born(self) -> float:
         life = self._life
         return life[0] if isinstance(life, tuple) else life.real

@@ -147,6 +147,24 @@ class HoldRanOut:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class NearReady:
+    """Near entries may be served without asking the server, ``seconds`` after that could not be."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class NearLost:
+    """The connection that keeps near entries coherent has ended.
+
+    When the lease is over, which is ``max_staleness`` away at most, each near entry is asked about
+    before it is served, until there is a connection again.
+    """
+
+    error: BaseException
+
+
 Event = (
     Loaded
     | LoadFailed
@@ -162,6 +180,8 @@ Event = (
     | InvalidationsDelivered
     | InvalidationsLost
     | HoldRanOut
+    | NearReady
+    | NearLost
 )
 
 

@@ -254,6 +254,8 @@ class TransactionalEngine(BulkEngine):
         """Return a flight that nobody boards, and whose value, for want of a stamp, is not stored."""
         self._refuse_circles(key)
         flight = Flight(key, None, is_background=False)
+        # Nor does it wait for another process, whose value is from before this transaction.
+        flight.is_alone = True
         self._flights.take_off_alone(flight)
         return flight
 

@@ -109,7 +109,7 @@ def note_hit(owner: object, entry: Entry[Any], now: float) -> None:
     """Hand the tags of ``entry`` to the load that this code runs inside, if any."""
     load = running_load(owner)
     if load is not None:
-        load.collect(entry.tags, entry.seen, is_stale=now >= entry.stale_at)
+        load.collect(entry.tags, entry.valid_at, is_stale=now >= entry.stale_at)
 
 
 def hand_on(owner: object, flight: Flight) -> None:

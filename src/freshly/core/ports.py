@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
+from .counts import NearStats
 from .entry import Entry
 from .flight import Flight
 from .holds import FREE, Held, Hold
@@ -38,6 +39,9 @@ class Look(NamedTuple):
     overtakes: Callable[[Reading, Iterable[str], str | None], bool]
     held: Held = FREE
     former: Entry[Any] | None = None
+
+
+Glance: TypeAlias = Callable[[str, Iterable[str], Shape], Look | None]
 
 
 class Gate(Protocol):
@@ -99,12 +103,14 @@ class Store(NamedLeases, Protocol):
     ``blocking`` is the same store for callers that are stepped and not awaited: none of its
     awaitables suspends. ``keeps_entries`` says that the entries it hands out stay in this process,
     so that hits are counted in them; ``is_shared`` that other processes read what is stored.
-    ``shape`` tells a store outside of the process what kind of value it is. ``max_ttl`` and
-    ``max_hold`` are in seconds; a store that allows no holds has 0 there.
+    ``shape`` tells a store outside of the process what kind of value it is. ``max_ttl``,
+    ``max_hold`` and ``max_staleness`` are in seconds; a store that allows no holds has 0 there, and
+    one of which every read in every process sees every invalidation has a ``max_staleness`` of 0.
     """
 
     max_ttl: float
     max_hold: float
+    max_staleness: float
     keeps_entries: bool
     is_shared: bool
 
@@ -120,6 +126,11 @@ class Store(NamedLeases, Protocol):
     @property
     def refused(self) -> int:
         """How often something was read that this cache had not written, or that was damaged."""
+        ...
+
+    @property
+    def near_stats(self) -> NearStats | None:
+        """What happened to the entries that are kept in front of this store, if any are."""
         ...
 
     @property
@@ -148,6 +159,23 @@ class Store(NamedLeases, Protocol):
         """Return the valid entry under ``key``, unless it lacks one of ``tags``.
 
         The entry has ``seen`` the reading at which it is known valid.
+        """
+        ...
+
+    @property
+    def glance(self) -> Glance | None:
+        """Look without asking anybody: for a read that wants to be served, and does not load.
+
+        It takes what ``look`` does. It returns an entry that is fresh and was valid no longer than
+        ``max_staleness`` ago, or ``None`` where nothing of this kind is known; its look has no stamp.
+        What this process has invalidated it never returns. ``None`` in its place: each read looks.
+        """
+        ...
+
+    def reach(self, moment: str) -> None:
+        """Have every read that starts from now on be no older than ``moment``, of a token's text.
+
+        Raises ``ConfigurationError`` if it is none of this kind of store.
         """
         ...
 

@@ -54,6 +54,7 @@ class Riding:
         self._budget = budget
         self._emit = emit
         self._pilot = Pilot(store, runtime, flights, pauses, emit)
+        self._glance = store.glance
 
     async def _stand_in(self, flight: Flight, call: Call, *, is_pilot: bool) -> Any:
         """Answer a failed load with the expired value, or raise its error."""

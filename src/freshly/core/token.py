@@ -36,3 +36,8 @@ class Token(Reading):
     @property
     def is_pending(self) -> bool:
         return self.reading is None
+
+    @property
+    def text(self) -> str:
+        """The same for other processes: carry it to them, and read ``at_least`` it there."""
+        return "" if self.is_pending else str(self.reading)

@@ -7,7 +7,7 @@ and the holds are ended (finalize). Rolled back, it ends its holds and does noth
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..errors import ConfigurationError, StoreError
@@ -15,7 +15,7 @@ from .events import Emit, HoldRanOut, Invalidated, MarkedStale, StoreFailed
 from .flight import Flights
 from .holds import Hold
 from .pauses import Pauses
-from .ports import Reading, Runtime, Store
+from .ports import Reading, Runtime, Store, Waker
 from .token import Stamp, Token
 from .transaction import (
     Clear,
@@ -56,11 +56,27 @@ class Writes:
 
     # -- now, or later -----------------------------------------------------------------------
 
-    async def invalidate(self, tags: Iterable[str], hold: Hold | None = None) -> Token:
+    async def invalidate(
+        self, tags: Iterable[str], hold: Hold | None = None, *, is_waiting: bool = False
+    ) -> Token:
+        """Invalidate ``tags``; with ``is_waiting`` return when no process can serve what was there."""
         tags = dict.fromkeys(tags)
+        if is_waiting:
+            return await self._invalidate_everywhere(tags, hold)
         if await self._waits(Invalidate(tags=tags, hold=hold)):
             return self._pending()
         return await self._invalidate(tags, hold)
+
+    async def _invalidate_everywhere(self, tags: Iterable[str], hold: Hold | None) -> Token:
+        if running_transaction(self._owner) is not None:
+            raise ConfigurationError(
+                "wait='all' inside of a transaction, where nothing is invalidated before its end: "
+                "invalidate with wait='all' after it"
+            )
+        token = await self._invalidate(tags, hold)
+        # From the reply on: by then each lease that was given before the invalidation has run out.
+        await self._runtime.wait(_never, self._runtime.now() + self.store.max_staleness)
+        return token
 
     async def mark_stale(self, tags: Iterable[str]) -> Token:
         tags = dict.fromkeys(tags)
@@ -279,6 +295,13 @@ class Writes:
         else:
             # It was to replace what is there, which is therefore wrong.
             await self._delete((entry.key,))
+
+
+def _never(waker: Waker) -> Callable[[], None]:
+    return _nothing
+
+
+def _nothing() -> None: ...
 
 
 class _Puts:

@@ -23,6 +23,8 @@ from ..core.events import (
     LoadFailed,
     LoadTimedOut,
     MarkedStale,
+    NearLost,
+    NearReady,
     SequenceTooLong,
     ServedExpired,
     StoreDown,
@@ -47,6 +49,8 @@ TROUBLE: Levels = {
     InvalidationsDelivered: logging.INFO,
     InvalidationsLost: logging.ERROR,
     HoldRanOut: logging.WARNING,
+    NearLost: logging.INFO,
+    NearReady: logging.INFO,
 }
 
 #: That, and what goes as it should.
@@ -114,6 +118,10 @@ class Log:
                 self._write(event, "invalidated %s", _reach(event))
             case HoldRanOut(seconds=over):
                 self._write(event, "a transaction ended %.1f seconds after its hold", over)
+            case NearLost(error=error):
+                self._write(event, "near entries are asked about before they are served: %r", error)
+            case NearReady(seconds=taken):
+                self._write(event, "near entries are served unasked, after %.2f s", taken)
             case MarkedStale():
                 self._write(event, "marked stale: %s", ", ".join(event.tags))
             case _:

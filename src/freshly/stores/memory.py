@@ -20,6 +20,7 @@ from ..core.ports import Clock, Look
 from ..core.rows import Rows
 from ..core.shape import ANY, Shape
 from ..core.stamp import LogicalClock
+from ..errors import ConfigurationError
 from .eviction import Eviction
 from .expiry import SWEPT_A_WRITE, Expiry
 from .settling import Settling
@@ -55,6 +56,10 @@ class MemoryStore:
 
     keeps_entries = True
     is_shared = False
+    # A look costs what a glance would.
+    glance = None
+    max_staleness = 0.0
+    near_stats = None
 
     def __init__(
         self,
@@ -113,6 +118,14 @@ class MemoryStore:
     @property
     def reading(self) -> int:
         return self.logical.reading
+
+    def reach(self, moment: str) -> None:
+        # There is nobody who knows more than this process.
+        if not moment.isdecimal():
+            raise ConfigurationError(
+                f"token={moment!r} is no moment of a cache in memory: its tokens mean something in "
+                f"this process only"
+            )
 
     def inherit(self, stamp: int, handed_on: object) -> int:
         # What was valid at some reading of the load is valid at its first: marks only come.
@@ -288,6 +301,10 @@ class MemoryStore:
             return sum(map(self._drop, found))
 
     async def clear(self) -> int:
+        return self.empty()
+
+    def empty(self) -> int:
+        """Drop all entries, those of running loads included; return the reading."""
         with self._lock:
             self.invalidations += 1
             reading = self.logical.advance(everything=True)

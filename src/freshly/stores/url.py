@@ -20,10 +20,13 @@ MEMORY_OPTIONS = ("max_entries", "max_bytes", "weigh", "max_hold", "max_ttl", "n
 NETWORK_OPTIONS = (
     "client",
     "codec",
+    "consistency",
     "lease",
     "max_hold",
+    "max_staleness",
     "max_ttl",
     "namespace",
+    "near",
     "on_encode_error",
     "pool_size",
     "timeout",
@@ -52,6 +55,13 @@ _OF_THE_CACHE = re.compile(rf"(?<=[?&])({'|'.join(CACHE_OPTIONS)})=([^&#]*)&?")
 _SECRET = re.compile(r"key|password|secret", re.IGNORECASE)
 _SECRET_VALUE = re.compile(r"([?&][^=&#]*(?:key|password|secret)[^=&#]*=)[^&#]*", re.IGNORECASE)
 _LOGIN = re.compile(r":[^@/][^@]*@")
+# Seconds that a near tier may trail, and the spans for which that can be kept: a heartbeat goes and
+# comes three times within it, and more than a minute is not worth a connection.
+DEFAULT_MAX_STALENESS = 1.0
+STALENESS = (0.05, 60.0)
+CONSISTENCIES = ("bounded", "strict")
+NEAR_OPTIONS = ("max_entries", "max_bytes")
+
 _SIZE = re.compile(r"([0-9]+) ?([kMG]i?)?B?")
 _UNITS = {"k": 1000, "M": 1000**2, "G": 1000**3, "ki": 1024, "Mi": 1024**2, "Gi": 1024**3}
 
@@ -165,7 +175,7 @@ def _redis(url: str, options: dict[str, Any], world: World) -> Store:
     scheme = url.partition("://")[0]
     try:
         from .redis.address import CONNECTION_OPTIONS
-        from .redis.opening import SIZES, WIRE_OPTIONS, open_redis
+        from .redis.opening import SIZES, WIRE_OPTIONS, far_address, open_redis
     except ModuleNotFoundError as missing:
         raise ConfigurationError(
             f"{scheme}:// needs the {missing.name} package: pip install freshly[redis]"
@@ -173,17 +183,90 @@ def _redis(url: str, options: dict[str, Any], world: World) -> Store:
     known = sorted((*NETWORK_OPTIONS, *CACHE_OPTIONS, *CONNECTION_OPTIONS, *WIRE_OPTIONS))
     _check_names(f"{scheme}://", options, known)
     options |= {name: _bytes(options[name], name) for name in SIZES if name in options}
-    return open_redis(
+    near = _near(options)
+    max_staleness = _take(options, "max_staleness", DEFAULT_MAX_STALENESS, _staleness)
+    timeout = _take(options, "timeout", DEFAULT_TIMEOUT, seconds)
+    far = open_redis(
         url,
         options,
         namespace=_take(options, "namespace", DEFAULT_NAMESPACE, _name),
         max_hold=_take(options, "max_hold", NO_HOLDS, seconds),
         lease=_take(options, "lease", DEFAULT_LEASE, _lease),
         max_ttl=_take(options, "max_ttl", DEFAULT_MAX_TTL, seconds),
-        timeout=_take(options, "timeout", DEFAULT_TIMEOUT, seconds),
+        max_staleness=max_staleness,
+        timeout=timeout,
         pool_size=_take(options, "pool_size", DEFAULT_POOL_SIZE, count),
         world=world,
     )
+    if near is None:
+        return far
+    from .near.opening import open_near
+
+    return open_near(
+        far,
+        far_address(url, options, timeout),
+        world,
+        is_strict=options.get("consistency") == "strict",
+        may_subscribe=str(options.get("protocol", 3)) == "3",
+        timeout=timeout,
+        **near,
+    )
+
+
+def _near(options: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what ``near=`` says of the entries in the process; ``None`` if there are to be none."""
+    consistency, near = options.get("consistency"), options.get("near", False)
+    if consistency is not None and consistency not in CONSISTENCIES:
+        raise ConfigurationError(
+            f"consistency={consistency!r}: there is 'bounded' (near hits ask nobody, and trail by "
+            f"max_staleness at most) and 'strict' (each read asks)"
+        )
+    if near in (False, "false", "no", "0"):
+        if consistency == "bounded":
+            raise ConfigurationError(
+                "consistency='bounded' is about a near tier, and there is none: add near=True, or "
+                "leave consistency= out (every read asks the server)"
+            )
+        return None
+    if near in (True, "true", "yes", "1"):
+        return {}
+    return _near_options(near)
+
+
+def _near_options(near: object) -> dict[str, Any]:
+    if not isinstance(near, str) or not near.startswith("mem://"):
+        raise ConfigurationError(
+            f"near={near!r}: entries are kept near in memory: write near=True, or "
+            f"near='mem://?max_entries=10000'"
+        )
+    parts = urlsplit(near)
+    if parts.netloc or parts.path.strip("/"):
+        raise ConfigurationError(
+            f"near={near!r} names a place, and memory has none: write 'mem://' and options after '?'"
+        )
+    given = _together(near, parts.query, {})
+    for name in given:
+        if name in MEMORY_OPTIONS and name not in NEAR_OPTIONS:
+            raise ConfigurationError(
+                f"near={near!r}: {name} is the server's, since near entries live no longer than there: "
+                f"give it beside near="
+            )
+    _check_names("near='mem://'", given, NEAR_OPTIONS)
+    checked: dict[str, Any] = {}
+    if "max_entries" in given:
+        checked["max_entries"] = count(given["max_entries"], "max_entries")
+    if "max_bytes" in given:
+        checked["max_bytes"] = _bytes(given["max_bytes"], "max_bytes")
+    return checked
+
+
+def _staleness(value: Any, option: str) -> float:
+    found, (least, most) = seconds(value, option), STALENESS
+    if not least <= found <= most:
+        raise ConfigurationError(
+            f"{option}={value!r} cannot be kept: give from {least * 1000:g} ms to {most:g} s"
+        )
+    return found
 
 
 def _lease(value: Any, option: str) -> float:

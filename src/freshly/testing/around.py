@@ -32,6 +32,8 @@ class StoreAround:
     a store with something around it every read asks.
     """
 
+    glance = None
+
     def __init__(self, store: Any) -> None:
         self._store = store
 

@@ -42,12 +42,19 @@ DEFAULT_TIMEOUT = 0.5
 DEFAULT_POOL_SIZE = 10
 
 
+def far_address(url: str, options: Mapping[str, Any], timeout: float) -> Address:
+    """Return where the server is, by the URL or by an existing client."""
+    client = options.get("client")
+    return address_of(url, options, timeout) if client is None else address_of_client(client, timeout)
+
+
 def open_redis(
     url: str,
     options: Mapping[str, Any],
     *,
     namespace: str,
     max_hold: float,
+    max_staleness: float,
     lease: float,
     max_ttl: float,
     timeout: float,
@@ -55,11 +62,10 @@ def open_redis(
     world: World,
 ) -> RedisStore:
     """Return the awaited side of the store; its twin is the other."""
-    client = options.get("client")
-    address = (
-        address_of(url, options, timeout) if client is None else address_of_client(client, timeout)
+    address = far_address(url, options, timeout)
+    layout = Layout(
+        namespace, max_staleness=round(max_staleness * 1000), max_hold=round(max_hold * 1000)
     )
-    layout = Layout(namespace, max_hold=round(max_hold * 1000))
 
     refusals = Refusals(layout, world.emit)
     asked = {name: options[name] for name in WIRE_OPTIONS if name in options}

@@ -12,7 +12,7 @@ from fnmatch import translate
 from functools import lru_cache
 from typing import NamedTuple
 
-from ...errors import StoreError
+from ...errors import ConfigurationError, StoreError
 from ...wire.frame import Mark
 from .layout import (
     FENCE,
@@ -63,9 +63,34 @@ class Moment:
     inherited: Mapping[str, Position] = field(default_factory=dict)
     is_storable: bool = True
 
+    def __str__(self) -> str:
+        """The text that a token carries to other processes: see ``positions_of``."""
+        return ",".join(
+            f"{bucket}.{nonce.decode()}.{sequence}"
+            for bucket, (nonce, sequence) in sorted(self.positions.items())
+        )
+
     def position(self, tag: str, bucket: int) -> Position | None:
         """Return the position at which ``tag`` was known valid, ``None`` if nobody asked."""
         return self.inherited.get(tag) or self.positions.get(bucket)
+
+
+def positions_of(text: str) -> Mapping[int, Position]:
+    """Return the positions that the text of a moment names.
+
+    Raises:
+        ConfigurationError: if it is none.
+    """
+    found = [_POSITION.fullmatch(part) for part in text.split(",")]
+    if not all(found):
+        raise ConfigurationError(
+            f"token={text!r} is no moment of a shared store: give what delete_tags returned, or its "
+            f".text"
+        )
+    return {int(one[1]): Position(one[2].encode(), int(one[3])) for one in found if one is not None}
+
+
+_POSITION = re.compile(r"(\d{1,5})\.([A-Za-z0-9_-]{1,64})\.(\d{1,18})")
 
 
 class Bucket:

@@ -14,6 +14,7 @@ from ...core.ports import Look
 from ...core.rows import Rows
 from ...core.shape import ANY, Shape
 from ...core.undelivered import Parcel
+from .again import Again
 from .asking import Asking
 from .conversation import Conversation
 from .gate import ShutGate
@@ -25,7 +26,7 @@ from .lines import Lines
 from .looks import Looks
 from .moments import follows, inherited
 from .prune import Pruner
-from .reading import Moment
+from .reading import Moment, positions_of
 from .rights import Rights
 from .stamps import Stamps
 from .values import Values
@@ -36,6 +37,9 @@ class RedisStore:
 
     keeps_entries = False
     is_shared = True
+    # Each read asks.
+    glance = None
+    near_stats = None
     # The server evicts, and tells nobody.
     evictions = 0
 
@@ -46,11 +50,14 @@ class RedisStore:
         self._asking = asking
         self.max_ttl = hub.max_ttl
         self.max_hold = hub.layout.max_hold / 1000
+        # Of processes with a near tier: this one trails nobody.
+        self.max_staleness = hub.layout.max_staleness / 1000
         self.gate = ShutGate()
         self.twin: RedisStore = self
         looks, stamps = Looks(hub, asking), Stamps(hub, talk)
         values = Values(hub, talk, looks)
         self._looks = looks
+        self._again = Again(hub, looks)
         self._landings = Landings(hub, talk, looks, stamps, values)
         self._invalidations = Invalidations(hub, talk, stamps, values)
         self._rights = Rights(hub, talk, looks)
@@ -104,6 +111,19 @@ class RedisStore:
 
     async def stamp(self) -> Moment:
         return (await self._looks.names((), ())).moment
+
+    def reach(self, moment: str) -> None:
+        positions_of(moment)
+
+    # -- for the near tier ---------------------------------------------------------------------
+
+    @property
+    def hub(self) -> Hub:
+        return self._hub
+
+    @property
+    def again(self) -> Again:
+        return self._again
 
     def inherit(
         self, stamp: Moment, handed_on: Iterable[tuple[tuple[str, ...], Moment | None]]

@@ -142,7 +142,7 @@ class Races(Bench):
         outer = await store.look("outer", ["o"])
         inner = await self.load_and_look(store, "inner", tags=["i"])
         entry = self.entry(outer, "outer", tags=["o", "i"])
-        entry.stamp = entry.seen = store.inherit(entry.stamp, [(("i",), inner.seen)])
+        entry.stamp = entry.seen = store.inherit(entry.stamp, [(("i",), inner.valid_at)])
         assert await store.land(entry, never)
         assert await self.value(store, "outer") == "value"
 
@@ -161,7 +161,7 @@ class Races(Bench):
         inner = await self.load_and_look(store, "inner", tags=["i"])
         await store.invalidate(["i"])
         entry = self.entry(outer, "outer", tags=["o", "i"])
-        entry.stamp = entry.seen = store.inherit(entry.stamp, [(("i",), inner.seen)])
+        entry.stamp = entry.seen = store.inherit(entry.stamp, [(("i",), inner.valid_at)])
 
         await store.land(entry, never)
 

@@ -1,0 +1,1 @@
+"""The near tier: entries of a server, kept in the process as well."""

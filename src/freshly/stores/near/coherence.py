@@ -1,0 +1,116 @@
+"""The thread that keeps near entries coherent: one session after the other.
+
+A thread, for both colours: an event loop may be blocked for longer than a lease, and a process without
+a loop has near entries too. It begins with the first read and ends with the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Event, Lock, Thread
+
+from ...core.events import Emit, NearLost, NearReady
+from ...errors import StoreError
+from ..redis.failures import FAILURES
+from .mirror import Mirror
+from .session import Session
+
+# Seconds between two attempts to connect: soon at first, since a cut connection is the usual case.
+FIRST_PAUSE = 0.02
+LONGEST_PAUSE = 1.0
+GROWTH = 2.0
+
+
+class Coherence:
+    """``make`` makes a session on a connection of its own; ``close`` ends that connection."""
+
+    def __init__(
+        self,
+        make: Callable[[], tuple[Session, Callable[[], None], Callable[[], None]]],
+        mirror: Mirror,
+        emit: Emit,
+        *,
+        now: Callable[[], float],
+        dice: Callable[[], float],
+    ) -> None:
+        self._make = make
+        self._mirror = mirror
+        self._emit = emit
+        self._now = now
+        self._dice = dice
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget the thread, as a forked child has to: it did not come along."""
+        self._lock = Lock()
+        self._thread: Thread | None = None
+        self._stopped = Event()
+        self._wake: Callable[[], None] = _nobody
+        self.hears = False
+
+    def begin(self) -> None:
+        """Have the thread run. Quick, where it does."""
+        if self._thread is None:
+            self._start()
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is not None:
+                return
+            self._stopped = Event()
+            thread = Thread(
+                target=self._run,
+                args=(self._stopped,),
+                name="freshly keeps near entries coherent",
+                daemon=True,
+            )
+            try:
+                thread.start()
+            except RuntimeError:
+                # The interpreter is shutting down: each read asks from now on.
+                return
+            self._thread = thread
+
+    def stop(self) -> None:
+        with self._lock:
+            self._stopped.set()
+            self._thread = None
+            self._wake()
+
+    def _run(self, stopped: Event) -> None:
+        pause, lost_at = FIRST_PAUSE, self._now()
+        while not stopped.is_set():
+            session, wake, close = self._make()
+            was_ready, renewals = False, self._mirror.tally.renewals
+            try:
+                session.open()
+                self._begun(stopped, wake, session)
+                while not stopped.is_set():
+                    session.turn()
+                    if not was_ready and self._mirror.tally.renewals > renewals:
+                        was_ready, pause = self._tell_ready(lost_at), FIRST_PAUSE
+            except (*FAILURES, StoreError) as error:
+                self._lost(stopped, error, was_ready=was_ready)
+                lost_at = self._now() if was_ready else lost_at
+            finally:
+                close()
+            # From half of the pause to all of it: processes that were cut together spread.
+            stopped.wait(pause * (1.0 + self._dice()) / 2)
+            pause = min(pause * GROWTH, LONGEST_PAUSE)
+
+    def _begun(self, stopped: Event, wake: Callable[[], None], session: Session) -> None:
+        with self._lock:
+            if not stopped.is_set():
+                self._wake, self.hears = wake, session.hears
+
+    def _tell_ready(self, lost_at: float) -> bool:
+        self._emit(NearReady, self._now() - lost_at)
+        return True
+
+    def _lost(self, stopped: Event, error: Exception, *, was_ready: bool) -> None:
+        self._mirror.lose()
+        if was_ready and not stopped.is_set():
+            self._emit(NearLost, error)
+
+
+def _nobody() -> None: ...

@@ -1,0 +1,100 @@
+"""Make a near store of a far one and options. Nothing is connected here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+from weakref import WeakSet
+
+from ...core.ports import Clock
+from ..redis.address import Address
+from ..redis.store import RedisStore
+from ..weight import Weigh, weight_of
+from ..world import World
+from .coherence import Coherence
+from .link import Link
+from .mirror import Mirror
+from .session import Pace, Session
+from .shelf import DEFAULT_MAX_NEAR, Shelf
+from .store import NearStore, Tier
+
+
+class FarClock:
+    """The clock of the far store, as far as the last heartbeat told."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.ahead: Callable[[], float] = float
+
+    def now(self) -> float:
+        return self._clock.now() + self.ahead()
+
+
+def open_near(
+    far: RedisStore,
+    address: Address,
+    world: World,
+    *,
+    is_strict: bool,
+    may_subscribe: bool,
+    timeout: float,
+    max_entries: int = DEFAULT_MAX_NEAR,
+    max_bytes: int | None = None,
+    weigh: Weigh = weight_of,
+) -> NearStore:
+    """Return the awaited side of the near store before ``far``; its twin is the other."""
+    clock = FarClock(world.clock)
+    shelf = Shelf(clock, max_entries=max_entries, max_bytes=max_bytes, weigh=weigh)
+    mirror = Mirror(shelf, far.max_staleness)
+    clock.ahead = lambda: mirror.ahead
+    coherence = None if is_strict else _coherence(far, address, world, mirror, may_subscribe, timeout)
+    tier = Tier(world.clock, shelf, mirror, coherence)
+    store, twin = NearStore(far, tier), NearStore(far.blocking, tier)
+    store.twin = twin.twin = twin
+    tier.origin = store
+    _OURS.add(tier)
+    return store
+
+
+def _coherence(
+    far: RedisStore,
+    address: Address,
+    world: World,
+    mirror: Mirror,
+    may_subscribe: bool,
+    timeout: float,
+) -> Coherence:
+    hub, now = far.hub, world.clock.now
+    pace = Pace(far.max_staleness, timeout, now, monotonic, lambda: hub.shift)
+
+    def meet() -> None:
+        world.step(far.blocking.ping())
+
+    def make() -> tuple[Session, Callable[[], None], Callable[[], None]]:
+        link: Any = Link(address.dial, timeout)
+        session = Session(
+            link,
+            hub.layout,
+            mirror,
+            pace,
+            believed=lambda: hub.fence.now,
+            meet=meet,
+            may_subscribe=may_subscribe,
+        )
+        return session, link.wake, link.close
+
+    return Coherence(make, mirror, world.emit, now=now, dice=world.dice)
+
+
+_OURS: WeakSet[Tier] = WeakSet()
+
+
+def _forget_parent() -> None:
+    for tier in list(_OURS):
+        tier.forget_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_parent)

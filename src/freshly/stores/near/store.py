@@ -1,0 +1,388 @@
+"""The near tier: a store in the process before one on a server, and what each is asked.
+
+    glance ── lease runs? ── near entry, fresh, nothing heard of ────────────── served, asking nobody
+    look ──── near entry? ─┬ no ───────────────────────── far store ─────────── what it has, kept
+                           └ yes ── its tags and key asked about ─┬ valid ───── served
+                                                                  └ invalid ─── far store
+
+Every other operation is the far store's. What this process invalidates is marked near before the call
+returns, whether or not it succeeded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from typing import Any
+
+from ...core.counts import NOBODYS, Counts, NearStats
+from ...core.entry import Entry
+from ...core.holds import FREE, Held, Hold
+from ...core.ports import Claim, Clock, Gate, Glance, Look, Reading
+from ...core.rows import Rows
+from ...core.shape import ANY, UNREAD, Shape
+from ..redis.gate import ShutGate
+from ..redis.leases import RedisLeases
+from ..redis.reading import Moment, positions_of
+from ..redis.reading import Reading as FarReading
+from ..redis.store import RedisStore
+from .coherence import Coherence
+from .entry import NearEntry
+from .message import Names
+from .mirror import Mirror
+from .shelf import Shelf
+from .stamp import NearMoment, local_of
+
+
+class Tier:
+    """What both colours of a near store share.
+
+    ``coherence`` is ``None`` where each read asks the server (strict).
+    """
+
+    def __init__(self, clock: Clock, shelf: Shelf, mirror: Mirror, coherence: Coherence | None) -> None:
+        self.clock = clock
+        self.shelf = shelf
+        self.mirror = mirror
+        self.coherence = coherence
+        self.gate: Gate = ShutGate() if coherence is None else shelf.logical
+        self.revalidations = 0
+        #: The awaited side, which stands behind functions of both colours.
+        self.origin: NearStore | None = None
+
+    def begin(self) -> None:
+        if self.coherence is not None:
+            self.coherence.begin()
+
+    def forget_parent(self) -> None:
+        """Serve nothing of the parent's in a forked child."""
+        self.mirror.forget_parent()
+        if self.coherence is not None:
+            self.coherence.begin_anew()
+
+
+class NearStore:
+    """Entries of ``far``, kept in the process as well. One object for each colour of caller."""
+
+    keeps_entries = True
+    is_shared = True
+
+    def __init__(self, far: RedisStore, tier: Tier) -> None:
+        self._far = far
+        self._tier = tier
+        self._shelf = tier.shelf
+        self._mirror = tier.mirror
+        self._leases = NearLeases(self)
+        self.max_ttl = far.max_ttl
+        self.max_hold = far.max_hold
+        self.max_staleness = far.max_staleness
+        self.gate = tier.gate
+        self.twin: NearStore = self
+
+    @property
+    def blocking(self) -> NearStore:
+        return self.twin
+
+    @property
+    def far(self) -> RedisStore:
+        return self._far
+
+    @property
+    def tier(self) -> Tier:
+        return self._tier
+
+    @property
+    def leases(self) -> NearLeases | None:
+        return None if self._far.leases is None else self._leases
+
+    @property
+    def evictions(self) -> int:
+        return self._shelf.evictions
+
+    @property
+    def invalidations(self) -> int:
+        return self._far.invalidations
+
+    @property
+    def refused(self) -> int:
+        return self._far.refused
+
+    @property
+    def reading(self) -> Moment | None:
+        return self._far.reading
+
+    @property
+    def near_stats(self) -> NearStats:
+        tally, now = self._mirror.tally, self._tier.clock.now()
+        return NearStats(
+            lease_seconds=max(0.0, self._mirror.until - now),
+            lag=tally.lag,
+            heartbeats=tally.beats,
+            renewals=tally.renewals,
+            revalidations=self._tier.revalidations,
+            resyncs=tally.resyncs,
+            messages=tally.messages,
+            gaps=tally.gaps,
+            losses=tally.losses,
+        )
+
+    def refuses(self, shape: Shape) -> str | None:
+        return self._far.refuses(shape)
+
+    def living(self) -> list[Entry[Any]]:
+        return self._shelf.living()
+
+    # -- served without asking ---------------------------------------------------------------
+
+    @property
+    def glance(self) -> Glance | None:
+        return None if self._tier.coherence is None else self._glance
+
+    def _glance(self, key: str, tags: Iterable[str], shape: Shape) -> Look | None:
+        # The lease first, by the clock as it is now that the read has begun: all that was invalidated
+        # before the lease's heartbeat left is marked by then, and the marks are looked at after it.
+        now, until, ahead = self._tier.clock.now(), self._mirror.until, self._mirror.ahead
+        if now >= until:
+            return None
+        entry = self._shelf.find(key, tags, shape)
+        if entry is None or not self._shelf.logical.settle(entry):
+            return None
+        far_now = now + ahead
+        if far_now >= entry.early_at:
+            return None
+        self._shelf.arm(entry, until, ahead)
+        return Look(entry, None, far_now, _always_overtakes, FREE)
+
+    def bind(self, entry: Entry[Any], rows: Rows, row: object) -> None:
+        if self._tier.coherence is not None and rows.owner is self._tier.origin:
+            self._shelf.tie(entry, rows, row, self._mirror.until, self._mirror.ahead)
+
+    # -- looking -----------------------------------------------------------------------------
+
+    async def look(self, key: str, tags: Iterable[str] = (), shape: Shape = ANY) -> Look:
+        return (await self.look_many([(key, tags)], shape))[0]
+
+    async def look_many(
+        self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape = ANY
+    ) -> list[Look]:
+        found: dict[int, Look] = {}
+        cases = [(key, tuple(tags)) for key, tags in asked]
+        near = self._worth_asking(cases, shape)
+        if near:
+            found = await self._confirmed(near)
+        rest = [place for place in range(len(cases)) if place not in found]
+        if rest:
+            local = self._shelf.logical.reading
+            looks = await self._far.look_many([cases[place] for place in rest], shape)
+            for place, look in zip(rest, looks, strict=True):
+                found[place] = self.kept(look, shape, local)
+        self._tier.begin()
+        return [found[place] for place in range(len(cases))]
+
+    def _worth_asking(
+        self, cases: Sequence[tuple[str, tuple[str, ...]]], shape: Shape
+    ) -> dict[int, NearEntry[Any]]:
+        """Return near entries that are probably valid and fresh: only their tags are asked about."""
+        now = self._shelf.clock.now()
+        found: dict[int, NearEntry[Any]] = {}
+        for place, (key, tags) in enumerate(cases):
+            entry = self._shelf.find(key, tags, shape)
+            if entry is not None and now < entry.early_at and self._shelf.is_doubted(entry):
+                found[place] = entry
+        return found
+
+    async def _confirmed(self, near: dict[int, NearEntry[Any]]) -> dict[int, Look]:
+        """Ask about the tags and keys of ``near``; return looks at those that are valid and fresh."""
+        self._tier.revalidations += len(near)
+        local, since = self._shelf.logical.reading, self._far.again.delivered
+        entries = list(near.values())
+        reading = await self._far.again.names(
+            [entry.key for entry in entries], [tag for entry in entries for tag in entry.tags]
+        )
+        found: dict[int, Look] = {}
+        for place, entry in near.items():
+            if self._is_confirmed(entry, reading, local, since):
+                found[place] = self._look_at(entry, reading, local, since)
+        return found
+
+    def _is_confirmed(self, entry: NearEntry[Any], reading: FarReading, local: int, since: int) -> bool:
+        if self._far.again.overtakes(reading, entry.valid_at, entry.tags, entry.key, since):
+            self._shelf.drop(entry)
+            return False
+        if self._far.again.makes_stale(reading, entry.valid_at, entry.tags):
+            # It may have been refreshed by now.
+            return False
+        entry.confirm(reading.moment, local)
+        return reading.now < entry.early_at
+
+    def _look_at(self, entry: NearEntry[Any], reading: FarReading, local: int, since: int) -> Look:
+        def overtakes(stamp: Reading, some: Iterable[str], name: str | None) -> bool:
+            return self._far.again.overtakes(reading, stamp, some, name, since)
+
+        held = self._far.again.held(reading)
+        stamp = NearMoment.of(reading.moment, local)
+        return Look(entry, stamp, reading.now, overtakes, held)
+
+    def kept(self, look: Look, shape: Shape, local: int) -> Look:
+        """Return what the far store found, with its entry kept near if it is fresh."""
+        entry = look.entry
+        stamp = None if look.stamp is None else NearMoment.of(look.stamp, local)
+        if entry is not None:
+            entry.counts = NOBODYS
+            if shape is not UNREAD and look.now < entry.early_at:
+                entry = self._keep(entry, shape, entry.seen, local, NOBODYS) or entry
+        return look._replace(entry=entry, stamp=stamp)
+
+    def _keep(
+        self, entry: Entry[Any], shape: Shape, valid_at: Moment, local: int, counts: Counts
+    ) -> NearEntry[Any] | None:
+        near = NearEntry.of(entry, shape, counts, valid_at=valid_at, seen=local)
+        return near if self._shelf.keep(near) else None
+
+    # -- stamps ------------------------------------------------------------------------------
+
+    async def stamp(self) -> NearMoment:
+        local = self._shelf.logical.reading
+        return NearMoment.of(await self._far.stamp(), local)
+
+    def inherit(
+        self, stamp: Moment, handed_on: Iterable[tuple[tuple[str, ...], Moment | None]]
+    ) -> Moment:
+        inherited = self._far.inherit(stamp, handed_on)
+        local = local_of(stamp)
+        return inherited if local is None else NearMoment.of(inherited, local)
+
+    def follows(self, earlier: Moment, later: Moment, advances: int) -> bool:
+        return self._far.follows(earlier, later, advances)
+
+    async def overtaken(self, stamp: Moment, tags: Iterable[str]) -> bool:
+        return await self._far.overtaken(stamp, tags)
+
+    def reach(self, moment: str) -> None:
+        """Have near entries asked about again, unless all up to ``moment`` was heard of."""
+        positions = positions_of(moment)
+        if self._tier.coherence is not None and not self._mirror.reached(positions):
+            self._shelf.doubt()
+
+    # -- writing -----------------------------------------------------------------------------
+
+    async def land(self, entry: Entry[Any], unless: Callable[[], bool], shape: Shape = ANY) -> bool:
+        return (await self.land_many([(entry, unless)], shape))[0]
+
+    async def land_many(
+        self, landings: Sequence[tuple[Entry[Any], Callable[[], bool]]], shape: Shape = ANY
+    ) -> list[bool]:
+        stored = await self._far.land_many(landings, shape)
+        for (entry, _), is_stored in zip(landings, stored, strict=True):
+            local = local_of(entry.stamp)
+            if is_stored and local is not None:
+                self._keep(entry, shape, entry.stamp, local, entry.counts)
+        return stored
+
+    async def put(self, entry: Entry[Any], *, is_stamped: bool, shape: Shape = ANY) -> bool:
+        return (await self.put_many([entry], is_stamped=is_stamped, shape=shape))[0]
+
+    async def put_many(
+        self, entries: Sequence[Entry[Any]], *, is_stamped: bool, shape: Shape = ANY
+    ) -> list[bool]:
+        try:
+            return await self._far.put_many(entries, is_stamped=is_stamped, shape=shape)
+        finally:
+            # The next read fetches what lies there now, with what the server says of it.
+            self._mirror.invalidated(Names(keys=[entry.key for entry in entries]))
+
+    # -- invalidating ------------------------------------------------------------------------
+
+    async def invalidate(self, tags: Iterable[str], hold: Hold | None = None) -> Moment:
+        tags = tuple(tags)
+        return await self._marking(Names(tags=tags), self._far.invalidate(tags, hold))
+
+    async def mark_stale(self, tags: Iterable[str]) -> Moment:
+        tags = tuple(tags)
+        return await self._marking(Names(stale=tags), self._far.mark_stale(tags))
+
+    async def clear(self) -> Moment:
+        return await self._marking(Names(everything=True), self._far.clear())
+
+    async def _marking(self, names: Names, invalidation: Awaitable[Moment]) -> Moment:
+        """Carry ``invalidation`` out, and mark ``names`` before it returns or fails."""
+        try:
+            moment: Moment = await invalidation
+        except BaseException:
+            # Whether it arrived nobody knows.
+            self._mirror.invalidated(names)
+            raise
+        self._mirror.invalidated(names, moment.positions.get(0))
+        return moment
+
+    async def delete(self, keys: Iterable[str], hold: Hold | None = None) -> int:
+        keys = tuple(keys)
+        try:
+            return await self._far.delete(keys, hold)
+        finally:
+            self._mirror.invalidated(Names(keys=keys))
+
+    async def delete_match(self, pattern: str) -> int:
+        try:
+            return await self._far.delete_match(pattern)
+        finally:
+            self._mirror.invalidated(Names(patterns=(pattern,)))
+
+    # -- the far store's own -----------------------------------------------------------------
+
+    async def release(self, token: str, tags: Iterable[str], keys: Iterable[str]) -> None:
+        await self._far.release(token, tags, keys)
+
+    async def held(self, besides: Collection[str] = ()) -> Held:
+        return await self._far.held(besides)
+
+    async def take_lease(self, name: str, token: str, seconds: float) -> float | None:
+        return await self._far.take_lease(name, token, seconds)
+
+    async def renew_lease(self, name: str, token: str, seconds: float) -> bool:
+        return await self._far.renew_lease(name, token, seconds)
+
+    async def release_lease(self, name: str, token: str) -> bool:
+        return await self._far.release_lease(name, token)
+
+    async def tidy(self, oldest: Callable[[], Moment | None]) -> None:
+        await self._far.tidy(oldest)
+
+    async def ping(self) -> None:
+        await self._far.ping()
+
+    async def close(self) -> None:
+        if self._tier.coherence is not None:
+            self._tier.coherence.stop()
+        self._mirror.close()
+        await self._far.close()
+
+
+class NearLeases:
+    """The leases of the far store; what is found with one of them is kept near."""
+
+    def __init__(self, store: NearStore) -> None:
+        self._store = store
+
+    @property
+    def _far(self) -> RedisLeases:
+        leases = self._store.far.leases
+        assert leases is not None
+        return leases
+
+    async def claim(self, key: str, tags: Iterable[str], shape: Shape) -> Claim:
+        local = self._store.tier.shelf.logical.reading
+        claim = await self._far.claim(key, tags, shape)
+        return claim._replace(look=self._store.kept(claim.look, shape, local))
+
+    def has(self, key: str) -> bool:
+        return self._far.has(key)
+
+    async def release(self, key: str) -> None:
+        await self._far.release(key)
+
+    def drop(self, key: str) -> None:
+        self._far.drop(key)
+
+
+def _always_overtakes(stamp: Reading, tags: Iterable[str], key: str | None) -> bool:
+    return True

@@ -1,0 +1,49 @@
+"""Ask again about what was valid before: for the near tier, which has the values itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ...core.holds import Held
+from .held import HeldInReading
+from .hub import Hub
+from .looks import Looks
+from .reading import Moment, Reading
+
+
+class Again:
+    """Questions of one colour about names, without a value. ``since`` is what ``delivered`` was before."""
+
+    def __init__(self, hub: Hub, looks: Looks) -> None:
+        self._hub = hub
+        self._looks = looks
+
+    @property
+    def delivered(self) -> int:
+        return self._hub.undelivered.deliveries
+
+    async def names(self, keys: Iterable[str], tags: Iterable[str]) -> Reading:
+        """Return what the buckets say of ``keys`` and ``tags``, in one round trip."""
+        return await self._looks.names(keys, tags)
+
+    def held(self, reading: Reading) -> Held:
+        return HeldInReading(self._hub.layout, reading)
+
+    def overtakes(
+        self, reading: Reading, stamp: Moment, tags: Iterable[str], key: str | None, since: int
+    ) -> bool:
+        """Return whether, by ``reading``, one of ``tags`` or ``key`` was invalidated after ``stamp``.
+
+        What this process could not deliver was invalidated all the same.
+        """
+        tags, undelivered = tuple(tags), self._hub.undelivered
+        return undelivered.covers(key or "", tags, since) or reading.overtakes(stamp, tags, key)
+
+    def makes_stale(self, reading: Reading, stamp: Moment, tags: Iterable[str]) -> bool:
+        """Return whether one of ``tags``, which are valid, was marked stale after ``stamp``."""
+        tags, bucket_of = tuple(tags), self._hub.layout.bucket_of
+        positions = [(tag, stamp.position(tag, bucket_of(tag))) for tag in tags]
+        return self._hub.undelivered.makes_stale(tags) or any(
+            position is not None and reading.is_marked_stale(tag, position)
+            for tag, position in positions
+        )
