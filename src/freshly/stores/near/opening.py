@@ -9,6 +9,7 @@ from typing import Any
 from weakref import WeakSet
 
 from ...core.ports import Clock
+from ...errors import ConfigurationError
 from ..redis.address import Address
 from ..redis.store import RedisStore
 from ..weight import Weigh, weight_of
@@ -45,6 +46,10 @@ def open_near(
     weigh: Weigh = weight_of,
 ) -> NearStore:
     """Return the awaited side of the near store before ``far``; its twin is the other."""
+    if far.hub.layout.buckets != 1:
+        raise ConfigurationError(
+            "near= stands before one server: leave it out before a cluster, where each read asks"
+        )
     clock = FarClock(world.clock)
     shelf = Shelf(clock, max_entries=max_entries, max_bytes=max_bytes, weigh=weigh)
     mirror = Mirror(shelf, far.max_staleness)

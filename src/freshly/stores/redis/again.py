@@ -12,7 +12,10 @@ from .reading import Moment, Reading
 
 
 class Again:
-    """Questions of one colour about names, without a value. ``since`` is what ``delivered`` was before."""
+    """Questions of one colour about names, without a value.
+
+    ``since`` is what ``delivered`` was before.
+    """
 
     def __init__(self, hub: Hub, looks: Looks) -> None:
         self._hub = hub
