@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ...core.holds import Held
 from .held import HeldInReading
 from .hub import Hub
+from .layout import STALE, encoded
 from .looks import Looks
 from .reading import Moment, Reading
 
@@ -25,7 +26,7 @@ class Again:
     def delivered(self) -> int:
         return self._hub.undelivered.deliveries
 
-    async def names(self, keys: Iterable[str], tags: Iterable[str]) -> Reading:
+    async def names(self, keys: Sequence[str], tags: Sequence[str]) -> Reading:
         """Return what the buckets say of ``keys`` and ``tags``, in one round trip."""
         return await self._looks.names(keys, tags)
 
@@ -44,9 +45,13 @@ class Again:
 
     def makes_stale(self, reading: Reading, stamp: Moment, tags: Iterable[str]) -> bool:
         """Return whether one of ``tags``, which are valid, was marked stale after ``stamp``."""
-        tags, bucket_of = tuple(tags), self._hub.layout.bucket_of
-        positions = [(tag, stamp.position(tag, bucket_of(tag))) for tag in tags]
+        tags = tuple(tags)
         return self._hub.undelivered.makes_stale(tags) or any(
-            position is not None and reading.is_marked_stale(tag, position)
-            for tag, position in positions
+            self._is_marked(reading, stamp, tag) for tag in tags
         )
+
+    def _is_marked(self, reading: Reading, stamp: Moment, tag: str) -> bool:
+        number = self._hub.layout.bucket_of(tag)
+        position = stamp.position(tag, number)
+        marked = reading.buckets[number].number(STALE + encoded(tag))
+        return position is None or marked > position.sequence
