@@ -73,6 +73,7 @@ class Wire:
         on_refused: Callable[[str, bytes], object] | None = None,
     ) -> None:
         self._limit = _count(max_value_bytes, "max_value_bytes")
+        self._most = self._limit + _MAX_HEAD_BYTES
         self._on_refused = on_refused
         self._encode, self._decode = bodies()
         self._compression = _compression(compression, compress_above, self._limit)
@@ -143,7 +144,7 @@ class Wire:
             flags = self._flags.get(data[:2])
             if flags is None:
                 raise Refused(_strangeness(data))
-            if len(data) > self._limit + _MAX_HEAD_BYTES:
+            if len(data) > self._most:
                 raise Refused(Refused.TOO_LARGE)
             self._verify(data, name)
             _, schema, high, low = _read_prefix(data)
