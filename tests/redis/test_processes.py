@@ -92,7 +92,8 @@ def test_nor_while_the_network_breaks_and_the_memory_is_full(
     private_server: Server, tmp_path: Path
 ) -> None:
     faults = ("cut", "half", "freeze", "fill", "flush")
-    outcome = judged(private_server, tmp_path, faults, seconds=6.0)
+    faces = ("cache", "result", "nested")
+    outcome = judged(private_server, tmp_path, faults, seconds=6.0, faces=faces)
 
     keeps_the_promise(outcome)
     assert set(outcome.faults) == set(faults)
