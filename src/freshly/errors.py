@@ -6,7 +6,6 @@ A loader's own exception is never wrapped: it passes through as it was raised.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 __all__ = [
     "ConfigurationError",
@@ -127,5 +126,7 @@ class FreshlyWarning(UserWarning):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the names nearest to ``word``, or an empty text."""
+    from difflib import get_close_matches  # for mistakes alone: not every import should pay for it
+
     near = get_close_matches(word, list(known), n=2, cutoff=0.6)
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from secrets import token_hex
+from os import urandom
 from threading import Thread, current_thread, get_ident
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, overload
@@ -71,7 +71,7 @@ class _Lock:
             raise ConfigurationError(
                 f"this lock of {self.key!r} is in use: call cache.lock({self.key!r}) for each block"
             )
-        self._token = token_hex(8)
+        self._token = urandom(8).hex()
         self._turn = Turn(self.key, owner, get_ident(), is_task=is_task)
         self._taken_from = self._locking()
         return self._taken_from, self._turn
@@ -192,7 +192,7 @@ class _Once:
         self._is_rendered = is_rendered
         self._key = key
         self._ttl = seconds(ttl, "ttl")
-        self._token = token_hex(8)
+        self._token = urandom(8).hex()
         self._taken_from: Locking | None = None
         self._was_entered = False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextvars import ContextVar
 from copy import deepcopy
-from secrets import token_hex
+from os import urandom
 from typing import Any, Literal, TypedDict, cast
 
 from .answering import CacheExceptions, answers_of
@@ -191,7 +191,7 @@ def load_recipe(ttl: TTL, options: LoadOptions, counts: Counts) -> tuple[Recipe,
 
 def given_hold(hold: Duration | None, longest: float) -> Hold | None:
     """Return what ``hold=`` asked for, which may not be more than the store's ``max_hold``."""
-    return None if hold is None else Hold(token_hex(8), hold_seconds(hold, longest))
+    return None if hold is None else Hold(urandom(8).hex(), hold_seconds(hold, longest))
 
 
 Wait = Literal["all"]

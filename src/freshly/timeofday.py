@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import time, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from .core.until import EVERY_DAY, NAMES, Until
 from .errors import ConfigurationError, did_you_mean
@@ -48,6 +47,8 @@ def _time(value: object) -> time:
 def _zone(tz: object) -> tzinfo:
     if isinstance(tz, tzinfo):
         return tz
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # who names no zone need not import them
+
     try:
         return ZoneInfo(tz if isinstance(tz, str) else repr(tz))
     except (ZoneInfoNotFoundError, ValueError, OSError):

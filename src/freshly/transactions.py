@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Token as ContextToken
-from secrets import token_hex
+from os import urandom
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -50,7 +50,7 @@ class _Block:
         # Now, and not where it was made: a function may be decorated before ``setup``.
         longest = self._side.store.max_hold
         span = None if self._hold is None else hold_seconds(self._hold, longest)
-        self._transaction = Transaction(self._home, token_hex(8), span)
+        self._transaction = Transaction(self._home, urandom(8).hex(), span)
         self._transaction.enter()
         self._former = current_transaction.set(self._transaction)
         return self._transaction

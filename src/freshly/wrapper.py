@@ -32,17 +32,18 @@ store behind functions that are decorated already.
 from __future__ import annotations
 
 import linecache
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import update_wrapper
 from inspect import Parameter, signature
 from types import FunctionType, NoneType
 from typing import Any
-from uuid import UUID
 
 from .core.flat import Flat
 
 #: Types whose values may be a row of the hit path: of two that are equal, both have one type.
-EXACT = frozenset({int, str, bytes, UUID, NoneType})
+#: ``UUID`` joins them with the first that comes: its module takes long to import.
+EXACT: set[type] = {int, str, bytes, NoneType}
 
 #: What the written code uses of Python, also where a function has a parameter of that name.
 BUILTINS = {"type": type, "id": id, "len": len, "KeyError": KeyError, "AttributeError": AttributeError}
@@ -94,13 +95,20 @@ class Plan:
             flat = self.flat.get(name)
             values += (arguments[name],) if flat is None else _fields(arguments[name], flat)
         for value in values:
-            if type(value) not in EXACT:
+            if type(value) not in EXACT and not _is_uuid(type(value)):
                 return NO_ROW
         return values[0] if self.is_one_value else tuple(values)
 
     @property
     def is_one_value(self) -> bool:
         return self.row is not None and len(self.row) == 1 and self.row[0] not in self.flat
+
+
+def _is_uuid(cls: type) -> bool:
+    if cls is not getattr(sys.modules.get("uuid"), "UUID", None):
+        return False
+    EXACT.add(cls)
+    return True
 
 
 def _fields(value: Any, flat: Flat) -> tuple[Any, ...]:

@@ -9,12 +9,15 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable
 from datetime import datetime, time, timezone
 from types import MappingProxyType, SimpleNamespace
-from typing import Any, TypeAlias
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from .atoms import home_of
 from .unstable import unstable
 
-__all__ = ["CONTAINERS", "Write", "Writer", "mapping_text"]
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+__all__ = ["CONTAINERS", "Write", "Writer", "container_of", "mapping_text", "zone_text"]
 
 Write: TypeAlias = Callable[[object], str]
 
@@ -106,7 +109,7 @@ def _timezone(value: timezone, write: Write) -> str:
     return f"timezone({write(offset)},{name!r})"
 
 
-def _zoneinfo(value: ZoneInfo, write: Write) -> str:
+def zone_text(value: ZoneInfo, write: Write) -> str:
     if value.key is None:
         raise unstable(value, "it was read from a file and has no name")
     return f"ZoneInfo({value.key!r})"
@@ -128,5 +131,13 @@ CONTAINERS: dict[type, Writer] = {
     time: _time,
     timezone: _timezone,
     tuple: _tuple,
-    ZoneInfo: _zoneinfo,
 }
+
+
+def container_of(cls: type) -> Writer | None:
+    """Return what writes values of exactly ``cls``, or ``None`` if they are no containers."""
+    if home_of(cls) == "zoneinfo" and cls not in CONTAINERS:
+        from zoneinfo import ZoneInfo  # late, as in atoms.py
+
+        CONTAINERS[ZoneInfo] = zone_text
+    return CONTAINERS.get(cls)

@@ -8,7 +8,6 @@ another of its kind by a text that lasts is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from enum import Enum
 from inspect import isroutine
 from io import IOBase
@@ -16,9 +15,9 @@ from threading import Thread
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from .atoms import ATOMS
+from .atoms import atom_of
 from .attributes import additions, attributes, declared
-from .containers import CONTAINERS, Write, Writer
+from .containers import CONTAINERS, Write, Writer, container_of, zone_text
 from .per_type import PerType
 from .typename import dotted, is_found_by_name, type_name
 from .unstable import unstable
@@ -54,7 +53,7 @@ def says_its_key(value: object) -> bool:
 
 def has_content(cls: type) -> bool:
     """Return whether the instances of ``cls`` are what they consist of, not mere objects."""
-    return cls in ATOMS or _writer_of(cls) in _BY_CONTENT
+    return atom_of(cls) is not None or _writer_of(cls) in _BY_CONTENT
 
 
 def _has_own_key(value: object) -> bool:
@@ -63,8 +62,9 @@ def _has_own_key(value: object) -> bool:
 
 
 def _decide(cls: type) -> Writer:
-    if cls in CONTAINERS:
-        return CONTAINERS[cls]
+    container = container_of(cls)
+    if container is not None:
+        return container
     if hasattr(cls, "__cache_key__"):
         return _cache_key
     if issubclass(cls, type):
@@ -161,19 +161,22 @@ _array = _refusing("its repr() shows only a part of it")
 _resource = _refusing("it is opened, awaited or used up; it is no value")
 _row = _refusing("a row of a database changes and expires behind its object; its id lasts")
 
-_BY_CONTENT: set[Writer] = {*CONTAINERS.values(), _cache_key, _class, _content, _enum}
+_BY_CONTENT: set[Writer] = {*CONTAINERS.values(), zone_text, _cache_key, _class, _content, _enum}
 
 
 def _builtin_base(cls: type) -> type | None:
     """Return the builtin that ``cls`` extends, but for named tuples, whose fields say all."""
     if issubclass(cls, tuple) and hasattr(cls, "_fields"):
         return None
-    return next((base for base in cls.__mro__ if base in ATOMS or base in CONTAINERS), None)
+    return next((base for base in cls.__mro__ if atom_of(base) or container_of(base)), None)
 
 
 def _of_base(base: type, value: Any, write: Write) -> str:
-    atom: Callable[[Any], str] | None = ATOMS.get(base)
-    return CONTAINERS[base](value, write) if atom is None else atom(value)
+    atom, container = atom_of(base), container_of(base)
+    if container is not None:
+        return container(value, write)
+    assert atom is not None
+    return atom(value)
 
 
 def _is_array(cls: type) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
-from hashlib import blake2b
 from inspect import Parameter
 from typing import Any, NamedTuple, TypeVar
 
@@ -261,5 +260,7 @@ def _not_together(excluded: Iterable[str], template: str) -> ConfigurationError:
 
 def _shortened(text: str) -> str:
     """Return the head of ``text``, to be read, and a digest of all of it, to be told apart."""
+    from hashlib import blake2b  # late: few programs have keys so long
+
     digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).hexdigest()
     return f"{text[: _MAX_CHARACTERS - len(digest) - 1]}~{digest}"

@@ -12,7 +12,7 @@ without a separator being mistaken.
 
 from __future__ import annotations
 
-from .atoms import ATOMS
+from .atoms import atom_of
 from .content import text_of
 from .unstable import unstable
 
@@ -35,7 +35,7 @@ def stable_text(value: object) -> str:
 
 
 def _write(value: object, outer: tuple[int, ...]) -> str:
-    atom = ATOMS.get(type(value))
+    atom = atom_of(type(value))
     if atom is not None:
         return atom(value)
     if id(value) in outer:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from typing import TYPE_CHECKING, Any
 
 from ..core.duration import seconds
 from ..core.ports import Clock, Store
@@ -13,6 +12,9 @@ from ..errors import ConfigurationError, did_you_mean
 from .memory import DEFAULT_MAX_ENTRIES, DEFAULT_MAX_HOLD, DEFAULT_MAX_TTL, MemoryStore
 from .weight import weight_of
 from .world import World
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
 
 Options = Mapping[str, Any]
 
@@ -89,6 +91,9 @@ def open_store(url: object, options: Options, world: World) -> Store:
         raise ConfigurationError(
             f"url={_shown(url)} is no URL of a store: write 'mem://', or 'mem://?max_entries=10000'"
         )
+    if url == "mem://":
+        # What each program opens at its start, without importing what takes URLs apart.
+        return _memory(dict(options), world.clock)
     given, parts = url, _parts_of(url)
     url = _without_secrets(url, parts)
     if parts.scheme not in SCHEMES:
@@ -108,6 +113,8 @@ def open_store(url: object, options: Options, world: World) -> Store:
 
 
 def _parts_of(url: str) -> SplitResult:
+    from urllib.parse import urlsplit
+
     try:
         return urlsplit(url)
     except ValueError as error:
@@ -136,6 +143,8 @@ def _value(name: str, value: object) -> str:
 
 
 def _together(url: str, query: str, options: Options) -> dict[str, Any]:
+    from urllib.parse import parse_qsl
+
     found: dict[str, Any] = {}
     for name, value in [*parse_qsl(query, keep_blank_values=True), *options.items()]:
         if name in found:
