@@ -96,8 +96,8 @@ def _added_up(parts: Sequence[tuple[str, str]]) -> float:
     for number, unit in parts:
         whole, _, part = number.partition(".")
         finest += int(whole + part.ljust(digits, "0")) * UNIT_MS[unit]
-    # Python divides ints exactly and rounds once.
-    return finest / (1000 * 10**digits)
+    parts_a_second: int = 1000 * 10**digits
+    return finest / parts_a_second  # exact but for one rounding at the end
 
 
 def _hint(value: str) -> str:

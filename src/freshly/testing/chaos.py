@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from .. import cache as default_cache
-from ..cache import Cache
+from ..caches import Cache
 from ..errors import StoreUnreachableError
 from ..handle import ByHand
 from ..parts import Instrument

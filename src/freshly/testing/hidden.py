@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Any
 
 from .. import cache as default_cache
-from ..cache import Cache
+from ..caches import Cache
 from ..errors import ConfigurationError
 from ..handle import ByHand, Handle
 from .subject import INDENT, listed

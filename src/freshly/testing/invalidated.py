@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from .. import cache as default_cache
-from ..cache import Cache
+from ..caches import Cache
 from ..core.events import Invalidated, MarkedStale
 from ..core.tags import check_named
 from ..errors import ConfigurationError

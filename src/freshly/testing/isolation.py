@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from .. import cache as default_cache
-from ..cache import Cache
+from ..caches import Cache
 from ..errors import ConfigurationError
 from .clock import ManualClock
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import cache as default_cache
-from ..cache import Cache
+from ..caches import Cache
 from ..core.flight import Flight
 from ..parts import Parts
 from ..stores.memory import SPARE_MARKS, MemoryStore

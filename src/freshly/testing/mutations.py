@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from .. import cache as default_cache
-from ..cache import Cache
+from ..caches import Cache
 from ..core.entry import Entry
 from .around import Args, Named, Operation, StoreAround
 from .snapshot import difference, snapshot
