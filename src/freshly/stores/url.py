@@ -77,8 +77,6 @@ def split_options(url: object, options: Options) -> tuple[object, dict[str, Any]
     beside = {name: rest.pop(name) for name in CACHE_OPTIONS if name in rest}
     if not isinstance(url, str) or "?" not in url:
         return url, rest, beside
-    from urllib.parse import urlsplit
-
     query = "&".join(f"{name}={value}" for name, value in _OF_THE_CACHE.findall(url))
     shown = _without_secrets(url, _parts_of(url))
     return _OF_THE_CACHE.sub("", url), rest, _together(shown, query, beside)
