@@ -63,21 +63,20 @@ class CachedMethod(_Static):
 
     It derives from ``staticmethod`` for what that is to others: pydantic takes it in the body of a
     model for a method and not for a field, and ``abc`` and ``inspect`` look through it. How it
-    binds is its own. ``binds_class`` is for what was a classmethod.
+    binds is its own.
     """
 
-    def __init__(self, function: FunctionType, *, binds_class: bool = False) -> None:
+    # It is run at each call of a method: a slot is quicker to read than a dict.
+    __slots__ = ("_function",)
+
+    def __init__(self, function: FunctionType) -> None:
         super().__init__(function)
         self._function = function
-        self._binds_class = binds_class
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
-        # The way of a hit comes first, with as few questions as there can be.
-        if instance is not None and not self._binds_class:
-            return BoundCached(self._function, instance)
-        if self._binds_class:
-            return BoundCached(self._function, type(instance) if owner is None else owner)
-        return self._function
+        if instance is None:
+            return self._function
+        return BoundCached(self._function, instance)
 
     @property
     def __isabstractmethod__(self) -> bool:
@@ -91,3 +90,12 @@ class CachedMethod(_Static):
         if name == "_function":
             raise AttributeError(name)
         return getattr(self._function, name)
+
+
+class CachedClassMethod(CachedMethod):
+    """The same for what was a classmethod."""
+
+    __slots__ = ()
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return BoundCached(self._function, type(instance) if owner is None else owner)

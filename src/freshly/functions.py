@@ -6,7 +6,7 @@ from collections.abc import Callable
 from inspect import isasyncgenfunction, isfunction, isgeneratorfunction, signature
 from typing import Any
 
-from .bound import CachedMethod
+from .bound import CachedClassMethod, CachedMethod
 from .errors import ConfigurationError
 
 RECEIVERS = ("self", "cls")
@@ -58,5 +58,5 @@ def as_it_was(function: Any, wrapper: Any, receiver: str | None) -> Any:
     if isinstance(function, staticmethod):
         return staticmethod(wrapper)
     if isinstance(function, classmethod):
-        return CachedMethod(wrapper, binds_class=True)
+        return CachedClassMethod(wrapper)
     return wrapper if receiver is None else CachedMethod(wrapper)

@@ -39,6 +39,7 @@ class LogicalClock:
     """
 
     __slots__ = (
+        "_are_unmarked",
         "_detours",
         "_hard",
         "_has_detours",
@@ -65,6 +66,8 @@ class LogicalClock:
         self._detours = Detours()
         # The same as a plain answer, for the hit path.
         self._has_detours = False
+        # Whether nothing at all stands at some tags, in one call: the second look of a hit.
+        self._are_unmarked: Callable[[Iterable[str]], bool] = self._hard.keys().isdisjoint
         self._lock = Lock()
 
     def advance(
@@ -83,6 +86,7 @@ class LogicalClock:
                 self._hard[tag] = reading
             for tag in stale:
                 self._soft[tag] = reading
+                self._are_unmarked = _nobody_knows
             for key in keys:
                 self._keys[key] = reading
             if pattern is not None:
@@ -132,12 +136,12 @@ class LogicalClock:
 
     def holds(self, entry: Entry[Any], now: float) -> bool:
         """Return whether a hit may take ``entry`` at ``now``: the second look of the hit path."""
-        reading = self.reading
-        if self.gate is None:
+        # The gate before the marks, and the marks before the floor, as they are written the other way.
+        reading, are_unmarked = self.gate, self._are_unmarked
+        if reading is None:
             return False
         # As ``settle`` does, without a call of its own for entries none of whose tags has a mark.
-        is_plain = not self._soft and not self._has_detours and entry.seen >= self.floor
-        if is_plain and self._hard.keys().isdisjoint(entry.tags):
+        if entry.seen >= self.floor and are_unmarked(entry.tags):
             entry.seen = reading
             return True
         return self.settle(entry) and entry.next_at > now
@@ -148,6 +152,7 @@ class LogicalClock:
         """Have every read of what has one of these names take the long way, until the end is called."""
         names = tuple(tags), tuple(keys)
         with self._lock:
+            self._are_unmarked = _nobody_knows
             self._detours.begin(*names, everything=everything)
             self._has_detours = True
 
@@ -155,6 +160,7 @@ class LogicalClock:
             with self._lock:
                 self._detours.end(*names, everything=everything)
                 self._has_detours = bool(self._detours)
+                self._choose_second_look()
 
         # After it: entries that have seen this reading were diverted by it.
         self.advance()
@@ -193,3 +199,13 @@ class LogicalClock:
         self._soft = {name: mark for name, mark in self._soft.items() if mark > until}
         self._keys = {name: mark for name, mark in self._keys.items() if mark > until}
         self._patterns = [mark for mark in self._patterns if mark[0] > until]
+        self._choose_second_look()
+
+    def _choose_second_look(self) -> None:
+        is_plain = not self._has_detours and not self._soft
+        self._are_unmarked = self._hard.keys().isdisjoint if is_plain else _nobody_knows
+
+
+def _nobody_knows(tags: Iterable[str]) -> bool:
+    """There are soft marks or detours, so it takes more than one call."""
+    return False
