@@ -20,6 +20,8 @@ else:
 #: What a decorated function can do besides being called.
 VERBS = ("key", "tags", "peek", "refresh", "delete", "uncached")
 
+_OF_STATICMETHOD = frozenset(dir(staticmethod))
+
 #: What it is called.
 LOOKS = ("__name__", "__qualname__", "__annotations__", "__globals__")
 
@@ -72,6 +74,10 @@ class CachedMethod(_Static):
     def __init__(self, function: FunctionType) -> None:
         super().__init__(function)
         self._function = function
+        # What else the function has, for who looks at what stands in the class. Copied rather than
+        # handed on by __getattr__: of a class that has one Python reads every attribute slowly.
+        beyond = (name for name in dir(function) if name not in _OF_STATICMETHOD)
+        vars(self).update({name: getattr(function, name) for name in beyond})
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         if instance is None:
@@ -85,11 +91,6 @@ class CachedMethod(_Static):
     @__isabstractmethod__.setter
     def __isabstractmethod__(self, is_abstract: bool) -> None:
         vars(self._function)["__isabstractmethod__"] = is_abstract
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "_function":
-            raise AttributeError(name)
-        return getattr(self._function, name)
 
 
 class CachedClassMethod(CachedMethod):

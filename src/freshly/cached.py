@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from inspect import Signature, signature
 from types import FunctionType
@@ -47,6 +47,7 @@ class Cached(Handle):
         super().__init__(function, recipe=recipe, keys=keys, tags=tags, is_bypassed=is_bypassed)
         self._signature: Signature = signature(function)
         self._instances: dict[int, Rows] = {}
+        self._tables: dict[int, dict[Hashable, Entry[Any]]] = {}
         self._strangers = 0
         self._met_again = False
         self._rows: Rows
@@ -69,12 +70,12 @@ class Cached(Handle):
 
     def wire(self, parts: Parts) -> None:
         super().wire(parts)
-        self._rows, self._instances = Rows(parts.store), {}
+        self._rows, self._instances, self._tables = Rows(parts.store), {}, {}
         self._strangers, self._met_again = 0, False
         slow = self._read if self.is_async else self._read_blocking
         ours = {
-            "rows": self._rows,
-            "instances": self._instances,
+            "rows": self._rows.entries,
+            "instances": self._tables,
             "now": parts.clock.now,
             "clock": parts.store.gate,
             "holds": parts.store.gate.holds,
@@ -154,6 +155,7 @@ class Cached(Handle):
         """Make the rows of an object that was not seen before. They die with it."""
         number = id(receiver)
         rows = self._instances[number] = Rows(self._parts.store)
+        self._tables[number] = rows.entries
         IDENTITIES.on_death(receiver, partial(self._part, number))
         self._strangers += 1
         if self._parts.store.is_shared:
@@ -170,6 +172,7 @@ class Cached(Handle):
     def _part(self, number: int) -> None:
         """Forget the rows of an object that is gone."""
         rows = self._instances.pop(number, None)
+        self._tables.pop(number, None)
         if rows is not None:
             self._met_again = self._met_again or _is_used(rows)
 
@@ -200,7 +203,7 @@ class Cached(Handle):
 
 
 def _is_used(rows: Rows) -> bool:
-    return any(entry.uses for entry in list(rows.values()))
+    return any(entry.uses for entry in list(rows.entries.values()))
 
 
 def _row(keys: KeyMaker, tags: Tags, receiver: str | None) -> tuple[str, ...] | None:

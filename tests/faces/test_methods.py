@@ -1034,3 +1034,25 @@ class TestWhatIsAMethod:
 
         assert [service(1), service(1), service[2], service[2]] == [1, 1, 2, 2]
         assert loads == [1, 2]
+
+
+class TestWhatStandsInTheClass:
+    """A decorator above ``@cache``, in the body of a class, gets what stands there."""
+
+    def test_it_has_what_the_function_has(self, cache: Cache) -> None:
+        @cache("1h")
+        async def load(self: object, number: int = 1) -> int:
+            return number
+
+        class Service:
+            @cache("1h")
+            async def load(self, number: int = 1) -> int:
+                return number
+
+        held: Any = vars(Service)["load"]
+        missing = [name for name in dir(load) if not hasattr(held, name)]
+
+        assert missing == []
+        assert held.key(Service, 3) == Service.load.key(Service, 3)
+        assert held.__defaults__ == (1,)
+        assert inspect.iscoroutinefunction(held)

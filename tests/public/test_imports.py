@@ -143,7 +143,8 @@ def test_the_first_uuid_is_found_on_the_hit_path_as_the_second_is() -> None:
         "class Odd(UUID): pass\n"
         "first, odd = load(UUID(int=1)), load(Odd(int=1))\n"
         "print(load(UUID(int=1)) is first, load(Odd(int=1)) is odd, first is odd, "
-        "UUID(int=1) in load.__freshly__._rows, Odd in load.__freshly__._wiring['_freshly_exact'])"
+        "UUID(int=1) in load.__freshly__._rows.entries, "
+        "Odd in load.__freshly__._wiring['_freshly_exact'])"
     )
 
     assert out.split() == ["True", "True", "False", "True", "False"]

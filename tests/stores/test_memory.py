@@ -496,11 +496,11 @@ async def test_an_entry_never_gets_into_the_rows_of_another_store() -> None:
     rows = Rows(later)
 
     former.bind(entry, rows, 1)
-    assert dict(rows) == {}
+    assert rows.entries == {}
 
     mine = Rows(former)
     former.bind(entry, mine, 1)
-    assert mine.get(1) is entry
+    assert mine.entries.get(1) is entry
 
 
 def _entry(key: str, *, stamp: int) -> Entry[int]:

@@ -205,7 +205,7 @@ def test_afterwards_hits_take_the_short_way_again(cache: Cache) -> None:
 
     with assert_no_mutations(cache):
         get()
-        assert not get.__freshly__._rows  # type: ignore[attr-defined]
+        assert not get.__freshly__._rows.entries  # type: ignore[attr-defined]
     get()
     get()
-    assert get.__freshly__._rows  # type: ignore[attr-defined]
+    assert get.__freshly__._rows.entries  # type: ignore[attr-defined]

@@ -312,7 +312,7 @@ class MemoryStore:
                 entry.counts.retired_hits += entry.uses
             self._start()
             for rows in list(self._rows):
-                rows.clear()
+                rows.entries.clear()
             return reading
 
     # -- holding -----------------------------------------------------------------------------
