@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 import warnings
 from importlib import import_module
 from pathlib import Path
@@ -43,9 +44,10 @@ def main() -> int:
     if asked.check:
         # A slow spell of the machine does not come twice; what has become slow does.
         return int(all(_run(FIRST, [], options, save=False) for _ in range(2)))
-    for name in asked.scenarios or names:
-        _run(name, adapters, options, save=True)
-    return 0
+    failed = [name for name in asked.scenarios or names if not _runs(name, adapters, options)]
+    if failed:
+        print(f"# failed: {', '.join(failed)}", file=sys.stderr)
+    return int(bool(failed))
 
 
 def _arguments(names: list[str]) -> argparse.Namespace:
@@ -73,6 +75,17 @@ def _folder(text: str) -> Path | None:
 def _scenario(name: str) -> tuple[Scenario, str]:
     module = import_module(f"benchmarks.scenarios.{name}")
     return module.run, (module.__doc__ or "").strip().splitlines()[0]
+
+
+def _runs(name: str, adapters: Adapters, options: Options) -> bool:
+    """Run a scenario; one that fails says why, and does not keep the others from running."""
+    try:
+        _run(name, adapters, options, save=True)
+    except Exception:
+        print(f"# {name} failed", file=sys.stderr)
+        traceback.print_exc()
+        return False
+    return True
 
 
 def _run(name: str, adapters: Adapters, options: Options, *, save: bool) -> bool:

@@ -20,7 +20,8 @@ import asyncio
 import logging
 import platform
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
@@ -171,29 +172,38 @@ async def the_same_at_once(proxy: Proxy, crowd: Crowd) -> tuple[Phase, Phase]:
         proxy.mode = "pass"
 
 
-def run(timeout: float, seconds: float) -> Outcome:
+@contextmanager
+def proxied_server() -> Iterator[Proxy]:
     with (
         tempfile.TemporaryDirectory(prefix="fr-") as folder,
         Server(VALKEY_9, Path(folder)) as server,
         Proxy(server.socket) as proxy,
     ):
+        yield proxy
+
+
+def run(timeout: float, seconds: float) -> Outcome:
+    with proxied_server() as proxy:
         return asyncio.run(measured(proxy, timeout, seconds))
 
 
-def report(outcome: Outcome) -> Sequence[str]:
-    rows = {
+def phases(outcome: Outcome) -> dict[str, Phase]:
+    return {
         "all hits": outcome.hits,
         "it hangs": outcome.hanging,
         "breaker open": outcome.spared,
         f"{CALLERS} at once": outcome.at_once,
         "  without a cache": outcome.at_once_uncached,
     }
+
+
+def report(outcome: Outcome) -> Sequence[str]:
     lines = [
         f"Python {platform.python_version()}, {platform.machine()}, {CALLERS} callers and keys, "
         f"time-out {1000 * outcome.timeout:g} ms",
         f"{'extra ms of a read':20}{'p50':>9}{'p99':>9}{'max':>9}{'reads':>8}{'loads':>7}  timed out",
     ]
-    for title, phase in rows.items():
+    for title, phase in phases(outcome).items():
         figures = [phase.percentile(50), phase.percentile(99), max(phase.extra)]
         numbers = "".join(f"{1000 * one:9.2f}" for one in figures)
         waited = phase.waited(outcome.timeout)

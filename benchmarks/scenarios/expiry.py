@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from itertools import count
-from time import perf_counter_ns
+from time import perf_counter_ns, process_time_ns
 from typing import Any
 
 from ..adapter import Adapter, NotSupported
@@ -103,12 +103,12 @@ def _ordered(limit: int = 100_000) -> Body:
 
     async def body(times: int) -> tuple[int, int]:
         numbers = [next(following) for _ in range(times * 200)]
-        began = perf_counter_ns()
+        began = process_time_ns()
         for number in numbers:
             table[number] = number
             if len(table) > limit:
                 table.popitem(last=False)
-        return perf_counter_ns() - began, len(numbers)
+        return process_time_ns() - began, len(numbers)
 
     return body
 
@@ -118,9 +118,9 @@ def _sets_of(it: Adapter) -> Body:
 
     async def body(times: int) -> tuple[int, int]:
         keys = [f"n{next(following)}" for _ in range(times * 200)]
-        began = perf_counter_ns()
+        began = process_time_ns()
         for key in keys:
             await it.set(key, 1, 3600)
-        return perf_counter_ns() - began, len(keys)
+        return process_time_ns() - began, len(keys)
 
     return body
