@@ -6,15 +6,20 @@ Hit ratios on traces are measured by ``make bench``; here stands what a user may
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from freshly import Cache
 from freshly.core.counts import Counts
 from freshly.core.entry import Entry
 from freshly.stores.eviction import CHANCES_A_WRITE, SPARE_PLACES, SWEPT_A_STEP, Eviction, Ghosts
+from freshly.stores.places import Places
 
 
 def cache_of(size: int) -> Cache:
@@ -184,6 +189,39 @@ class TestOrder:
 
 
 class TestPlaces:
+    @given(
+        st.lists(st.sampled_from(["come", "leave", "sweep", "sweep", "next"]), max_size=60),
+        st.randoms(use_true_random=False),
+    )
+    def test_a_sweep_in_steps_changes_neither_the_order_nor_who_is_there(
+        self, acts: list[str], chance: Random
+    ) -> None:
+        """Beside it stands a list, which is gone through as a whole each time."""
+        places, known, here, numbers = Places(), list[str](), set[str](), count()
+        for act in ["come"] * 5 + acts:
+            if act == "come":
+                # Who left does not come again: an old place would count as its own.
+                key = chance.choice([f"k{next(numbers)}", *sorted(here)[:1]])
+                places.append(key)
+                known.append(key)
+                here.add(key)
+            elif act == "leave" and here:
+                here.discard(chance.choice(sorted(here)))
+            elif act == "sweep":
+                places.sweep(chance.randrange(1, 4), here.__contains__)
+            elif act == "next" and here:
+                gone = next(iter(_pops(places, here)))
+                assert gone == next(key for key in known if key in here)
+                here.discard(gone)
+
+        # Two whole sweeps: one may be under way.
+        for _ in range(3 * len(known) + 3):
+            places.sweep(3, here.__contains__)
+        left = [key for key in dict.fromkeys(known) if key in here]
+
+        assert len(places) == len(left)
+        assert list(_pops(places, here)) == left
+
     def test_keys_that_leave_and_come_again_leave_no_places_behind(self) -> None:
         queue = Queue(100)
 
@@ -267,3 +305,11 @@ class TestGhosts:
 
         assert sum(ghosts.recall(f"{number}") for number in range(500, 1000)) > 400
         assert sum(ghosts.recall(f"never:{number}") for number in range(10_000)) < 10
+
+
+def _pops(places: Places, here: set[str]) -> Iterator[str]:
+    """Yield what leaves in turn, but for the places of keys that are gone."""
+    while len(places):
+        key = places.popleft()
+        if key in here:
+            yield key
