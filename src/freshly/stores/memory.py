@@ -206,7 +206,7 @@ class MemoryStore:
         return [await self.put(entry, is_stamped=is_stamped) for entry in entries]
 
     def bind(self, entry: Entry[Any], rows: Rows, row: Any) -> None:
-        if rows.get(row) is entry and entry.next_at != NEVER:
+        if rows.entries.get(row) is entry and entry.next_at != NEVER:
             return
         with self._lock:
             if self._is_living(entry) and rows.owner is self:
