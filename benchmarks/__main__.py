@@ -9,6 +9,7 @@ python -m benchmarks --check             our own ratios against the bars, the sh
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 import traceback
@@ -37,6 +38,8 @@ def main() -> int:
             print(f"{name:10} {_scenario(name)[1]}")
         return 0
     warnings.simplefilter("ignore")
+    # Some peers log each of a thousand failures with its traceback; the row says the last of them.
+    logging.disable(logging.ERROR)
     only = [part for part in asked.only.split(",") if part]
     adapters, missing = ([], {}) if asked.check else registry.load(only)
     for peer, why in missing.items():

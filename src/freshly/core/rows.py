@@ -26,7 +26,13 @@ class Rows:
     plain dict: Python finds a key in one of those half as quickly again as in a kind of its own.
     """
 
-    __slots__ = ("__weakref__", "entries", "is_known", "owner")
+    # A slot for weak references is Python's to fill.
+    __slots__ = (
+        "__weakref__",  # pyright: ignore[reportUninitializedInstanceVariable]
+        "entries",
+        "is_known",
+        "owner",
+    )
 
     def __init__(self, owner: object) -> None:
         self.entries: dict[Hashable, Entry[Any]] = {}

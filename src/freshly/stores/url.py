@@ -248,7 +248,7 @@ def _near_options(near: object) -> dict[str, Any]:
             f"near={near!r}: entries are kept near in memory: write near=True, or "
             f"near='mem://?max_entries=10000'"
         )
-    parts = urlsplit(near)
+    parts = _parts_of(near)
     if parts.netloc or parts.path.strip("/"):
         raise ConfigurationError(
             f"near={near!r} names a place, and memory has none: write 'mem://' and options after '?'"
