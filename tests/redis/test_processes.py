@@ -99,6 +99,62 @@ def test_nor_while_the_network_breaks_and_the_memory_is_full(
     assert set(outcome.faults) == set(faults)
 
 
+NEAR_FAULTS = ("mute", "deafen", "stop", "block", "restart")
+
+
+def test_near_entries_trail_by_no_more_than_they_may(private_server: Server, tmp_path: Path) -> None:
+    """The lag of what trails is printed; a process never trails itself."""
+    outcome = judged(private_server, tmp_path, near="bounded", faces=("soft", "nested", "result"))
+
+    keeps_the_promise(outcome)
+    assert outcome.facts["heartbeats"] > 0
+    assert max(outcome.lags, default=0.0) < 1.0
+
+
+def test_nor_while_their_stream_is_silent_or_cut_and_server_and_processes_fail(
+    private_server: Server, tmp_path: Path
+) -> None:
+    outcome = judged(
+        private_server, tmp_path, NEAR_FAULTS, near="bounded", max_staleness=0.4, seconds=5.0
+    )
+
+    keeps_the_promise(outcome)
+    assert set(outcome.faults) == set(NEAR_FAULTS)
+
+
+def test_strict_near_entries_trail_nobody(private_server: Server, tmp_path: Path) -> None:
+    faults = ("kill", "stop", "evict")
+    outcome = judged(private_server, tmp_path, faults, near="strict", faces=("cache", "nested"))
+
+    keeps_the_promise(outcome)
+    assert outcome.facts["heartbeats"] == 0
+    assert outcome.facts["revalidations"] > 0
+
+
+NEAR_MUTANTS = [("no_lease", ("mute",)), ("deaf", ())]
+
+
+@pytest.mark.parametrize(("mutant", "faults"), NEAR_MUTANTS)
+def test_with_a_guard_of_near_entries_taken_out_the_same_runs_show_violations(
+    mutant: str, faults: tuple[str, ...], private_server: Server, tmp_path: Path
+) -> None:
+    for seed in SEEDS:
+        outcome = judged(
+            private_server,
+            tmp_path,
+            faults,
+            near="bounded",
+            max_staleness=0.2,
+            mutant=mutant,
+            seed=seed,
+            faces=("cache",),
+        )
+        if outcome.history.violations:
+            return
+        private_server.reset()
+    pytest.fail("the checker saw nothing")
+
+
 MUTANTS = [("stamp_after_load", ()), ("no_nonce", ("evict",)), ("join_without_stamp", ())]
 
 

@@ -36,6 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
             cache=options.cache,
             mutant=options.mutant,
             faces=tuple(options.faces),
+            near=options.near,
+            max_staleness=options.max_staleness,
         )
         outcome = run(plan, faults=options.faults, server=server)
     print(outcome.summary())
@@ -58,6 +60,8 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     add("--seed", type=int, default=1, help="of reads, writes and faults")
     add("--cache", choices=list(CACHES), default="freshly", help="what is judged")
     add("--mutant", choices=["", *MUTANTS], default="", help="which guard is taken out")
+    add("--near", choices=["", "bounded", "strict"], default="", help="entries in the processes too")
+    add("--max-staleness", type=float, default=1.0, help="of near entries, in seconds")
     add("--faces", type=_names_of(FACES), default=",".join(THREE_DECORATORS), help="read through")
     add("--faults", type=_names_of(FAULTS), default="", help=f"of {', '.join(FAULTS)}")
     options = parser.parse_args(arguments)

@@ -116,8 +116,8 @@ FACES: dict[str, Callable[[Cache, str, Callable[[int], Any]], Callable[[int], An
 class Freshly:
     """freshly on the server of the run. ``faces`` are those that the run reads through."""
 
-    def __init__(self, url: str, faces: tuple[str, ...], *, is_async: bool) -> None:
-        self.cache = Cache(url)
+    def __init__(self, url: str, faces: tuple[str, ...], *, is_async: bool, **options: Any) -> None:
+        self.cache = Cache(url, **options)
         self._commands: Any = self.cache if is_async else self.cache.blocking
         self._names = [*faces, *(f"{face}:inner" for face in faces if face == "nested")]
 
@@ -145,7 +145,11 @@ class Freshly:
 
     def facts(self) -> dict[str, float]:
         stats = self.cache.stats()
-        return {"hits": stats.hits, "misses": stats.misses}
+        found: dict[str, float] = {"hits": stats.hits, "misses": stats.misses}
+        if stats.near is not None:
+            for name in ("heartbeats", "revalidations", "resyncs", "gaps", "losses"):
+                found[name] = getattr(stats.near, name)
+        return found
 
 
 # -- caches that show what the judge is worth ------------------------------------------------------
@@ -154,7 +158,7 @@ class Freshly:
 class Naive:
     """A TTL and a DEL after each write, as in most programs: an overtaken load is stored."""
 
-    def __init__(self, url: str, faces: tuple[str, ...], *, is_async: bool) -> None:
+    def __init__(self, url: str, faces: tuple[str, ...], *, is_async: bool, **options: Any) -> None:
         self._faces = faces
         self._is_async = is_async
         self._client: Any = (redis.asyncio.Redis if is_async else redis.Redis).from_url(url)
@@ -198,7 +202,7 @@ class Naive:
 class Uncached:
     """Every read loads: what the judge has to find nothing wrong with."""
 
-    def __init__(self, url: str, faces: tuple[str, ...], *, is_async: bool) -> None:
+    def __init__(self, url: str, faces: tuple[str, ...], *, is_async: bool, **options: Any) -> None:
         self._is_async = is_async
 
     def reader(self, face: str, load: Callable[[int], Any]) -> Callable[[int], Any]:

@@ -48,7 +48,8 @@ class Crowd:
         return random.Random(f"{self.plan.seed} {self.number} {who}")
 
     def cache(self, *, is_async: bool) -> Judged:
-        return CACHES[self.plan.cache](self.plan.url, self.plan.faces, is_async=is_async)
+        plan = self.plan
+        return CACHES[plan.cache](plan.url, plan.faces, is_async=is_async, **plan.options)
 
     def subject(self, chance: random.Random) -> int:
         """A few subjects are written most: there a load is overtaken most easily."""

@@ -19,13 +19,15 @@ from tests.servers.server import Server
 RHYTHM = 0.35
 STOPPED = 0.3
 SILENT = 1.0
+# Seconds for which an event loop, or the main thread, is kept from everything.
+BLOCKED = 0.6
 
 
 class Faults:
     """Does the faults of ``names`` to ``server`` and ``pids`` until it is told to end.
 
     Those that begin or end processes need a server of the run's own, those of the network a ``proxy``
-    that the processes reach it by.
+    that the processes reach it by; ``stream`` is one that only their coherence connections take.
     """
 
     def __init__(
@@ -36,11 +38,13 @@ class Faults:
         pids: Sequence[int],
         seed: int,
         proxy: Proxy | None = None,
+        stream: Proxy | None = None,
     ) -> None:
         self.done: list[str] = []
         self._names = names
         self._server = server
         self._proxy = proxy
+        self._stream = stream
         self._pids = pids
         self._chance = random.Random(f"{seed} faults")
         self._url = url
@@ -95,6 +99,14 @@ class Faults:
         finally:
             os.kill(pid, signal.SIGCONT)
 
+    def block(self) -> None:
+        """Have the main thread of one process do nothing else for a while, its event loop included."""
+        os.kill(self._chance.choice(self._pids), signal.SIGUSR1)
+
+    def deafen(self) -> None:
+        """Cut the connections that hear messages."""
+        self._client.execute_command("CLIENT", "KILL", "TYPE", "pubsub", "SKIPME", "yes")  # type: ignore[no-untyped-call]
+
     def hang(self) -> None:
         """Stop the server in its tracks, for longer than a time-out."""
         assert self._server is not None
@@ -134,6 +146,15 @@ class Faults:
         self._through("half")
         self.cut()
 
+    def mute(self) -> None:
+        """Have nothing come to near entries for longer than their lease, while all else goes on."""
+        assert self._stream is not None
+        self._stream.mode = "freeze"
+        try:
+            threading.Event().wait(SILENT)
+        finally:
+            self._stream.mode = "pass"
+
     def _through(self, mode: Mode) -> None:
         assert self._proxy is not None
         self._proxy.mode = mode
@@ -150,6 +171,8 @@ FAULTS: dict[str, Callable[[Faults], None]] = {
     "evict": Faults.evict,
     "scripts": Faults.scripts,
     "stop": Faults.stop,
+    "block": Faults.block,
+    "deafen": Faults.deafen,
     "hang": Faults.hang,
     "flush": Faults.flush,
     "fill": Faults.fill,
@@ -157,9 +180,11 @@ FAULTS: dict[str, Callable[[Faults], None]] = {
     "freeze": Faults.freeze,
     "lose": Faults.lose,
     "half": Faults.half,
+    "mute": Faults.mute,
 }
 
 # These need a way to the server on which things go wrong.
 ON_THE_WAY = ("cut", "freeze", "lose", "half")
 # These need a server that the run may kill, fill up, or put a proxy before.
-OWN_SERVER = ("restart", "rewind", "hang", "fill", *ON_THE_WAY)
+OF_THE_STREAM = ("mute",)
+OWN_SERVER = ("restart", "rewind", "hang", "fill", *ON_THE_WAY, *OF_THE_STREAM)

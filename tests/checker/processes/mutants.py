@@ -45,8 +45,30 @@ def join_without_stamp() -> None:
     Flights.board = board  # type: ignore[method-assign]
 
 
+def no_lease() -> None:
+    """Near entries are served until a message says no: it may be lost, or late."""
+    from freshly.stores.near.mirror import Beat, Mirror, Told
+
+    original = Mirror.renew
+
+    def renew(self: Mirror, beat: Beat, told: Told, now: float) -> None:
+        original(self, Beat(beat.sent + 10_000.0, beat.state), told, now)
+
+    Mirror.renew = renew  # type: ignore[method-assign]
+
+
+def deaf() -> None:
+    """Messages are not taken, and a heartbeat renews whatever was heard."""
+    from freshly.stores.near.mirror import Mirror
+
+    Mirror.hear = lambda self, message: True  # type: ignore[method-assign]
+    Mirror._covers = lambda self, position: self._nonce is not None  # type: ignore[method-assign]
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     "stamp_after_load": stamp_after_load,
     "no_nonce": no_nonce,
     "join_without_stamp": join_without_stamp,
+    "no_lease": no_lease,
+    "deaf": deaf,
 }

@@ -14,7 +14,7 @@ from freshly.testing import History, Journal, judge, read_journal
 from tests.servers.proxy import Proxy
 from tests.servers.server import Server
 
-from .faults import ON_THE_WAY, Faults
+from .faults import OF_THE_STREAM, ON_THE_WAY, Faults
 from .plan import Plan
 
 ROOT = Path(__file__).parents[3]
@@ -29,6 +29,8 @@ class Outcome:
     history: History
     facts: dict[str, float]
     faults: list[str]
+    #: Of each read that got an older value than another process had returned for, by how much.
+    lags: list[float]
 
     @property
     def hit_ratio(self) -> float:
@@ -38,12 +40,41 @@ class Outcome:
     def summary(self) -> str:
         late = [one.late for one in self.history.violations if one.late is not None]
         worst = f", the worst {max(late):.2f} s late" if late else ""
+        lags = f"; trailing reads {spread(self.lags)}" if self.lags else ""
         facts = ", ".join(f"{name} {number:g}" for name, number in sorted(self.facts.items()))
         return (
             f"{self.history.reads:,} reads, {self.history.invalidations:,} invalidations, "
             f"{len(self.history.violations):,} violations{worst}, "
-            f"hit ratio {self.hit_ratio:.3f} ({facts}; faults: {len(self.faults)})"
+            f"hit ratio {self.hit_ratio:.3f} ({facts}; faults: {len(self.faults)}){lags}"
         )
+
+
+def lags_of(journals: Sequence[Journal]) -> list[float]:
+    """Return by how many seconds each read trailed that trailed at all, in order.
+
+    A read trails the first invalidation that it should have seen if there were no bound.
+    """
+    ends: dict[str, list[tuple[int, float]]] = {}
+    for journal in journals:
+        for one in journal.invalidations:
+            if one.returned:
+                ends.setdefault(one.subject, []).append((one.version, one.ended_at))
+    lags = []
+    for journal in journals:
+        for read in journal.reads:
+            missed = [
+                end
+                for version, end in ends.get(read.subject, ())
+                if version > read.version and end < read.began_at
+            ]
+            if missed:
+                lags.append(read.began_at - min(missed))
+    return sorted(lags)
+
+
+def spread(lags: Sequence[float]) -> str:
+    p50, p99 = (lags[int(part * (len(lags) - 1))] * 1000 for part in (0.5, 0.99))
+    return f"{len(lags):,}, lag p50 {p50:.1f} ms, p99 {p99:.1f} ms, max {lags[-1] * 1000:.1f} ms"
 
 
 def run(plan: Plan, *, faults: Sequence[str] = (), server: Server | None = None) -> Outcome:
@@ -58,20 +89,26 @@ def run(plan: Plan, *, faults: Sequence[str] = (), server: Server | None = None)
             assert server is not None
             proxy = stack.enter_context(Proxy(server.socket))
             plan = replace(plan, url=proxy.url)
+        stream = None
+        if set(faults) & set(OF_THE_STREAM):
+            assert server is not None
+            stream = stack.enter_context(Proxy(server.socket))
+            plan = replace(plan, stream=stream.url)
         workers = [stack.enter_context(_started(plan, number)) for number in range(plan.processes)]
         # Popen waits for its process at the end of the block; without this it could wait for ever.
         stack.callback(_kill_all, workers)
         for worker in workers:
             _expect_ready(worker)
         pids = [one.pid for one in workers]
-        trouble = Faults(faults, plan.url, server, pids, plan.seed, proxy)
+        trouble = Faults(faults, plan.url, server, pids, plan.seed, proxy, stream)
         for worker in workers:
             assert worker.stdin is not None
             worker.stdin.write("go\n")
             worker.stdin.flush()
         _trouble_while_they_run(trouble, workers, plan)
     journals = [read_journal(Path(plan.folder) / f"journal-{i}") for i in range(plan.processes)]
-    return Outcome(judge(journals), _sums(journals), trouble.done)
+    history = judge(journals, bound=plan.bound)
+    return Outcome(history, _sums(journals), trouble.done, lags_of(journals))
 
 
 def _started(plan: Plan, number: int) -> subprocess.Popen[str]:

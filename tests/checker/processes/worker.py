@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import threading
+import time
 from pathlib import Path
 
+from .faults import BLOCKED
 from .mutants import MUTANTS
 from .plan import Plan
 from .source import Source
@@ -32,9 +35,21 @@ def _end_with_the_parent() -> None:
     os._exit(3)
 
 
+def _lead_streams_to(url: str) -> None:
+    """Have coherence connections go to ``url``, and all others where they go."""
+    from freshly.stores.near import opening
+    from freshly.stores.redis.address import address_of
+
+    original = opening.Link
+    opening.Link = lambda _, timeout: original(address_of(url, {}, timeout).dial, timeout)  # type: ignore[misc,assignment]
+
+
 def main(number: int, plan: Plan) -> None:
     # What fails here fails on purpose; the journal has it.
     logging.getLogger("freshly").setLevel(logging.CRITICAL)
+    signal.signal(signal.SIGUSR1, lambda *_: time.sleep(BLOCKED))
+    if plan.stream:
+        _lead_streams_to(plan.stream)
     if plan.mutant:
         MUTANTS[plan.mutant]()
     with Source(Path(plan.folder) / "source", plan.subjects) as source:

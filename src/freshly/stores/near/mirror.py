@@ -140,8 +140,9 @@ class Mirror:
         self._nonce, self._heard = position
 
     def _miss(self) -> bool:
-        self.tally.gaps += 1
         if self._nonce is not None:
+            # Before the first answer there is nothing that could be missing.
+            self.tally.gaps += 1
             self._give_up()
         return False
 
