@@ -11,6 +11,8 @@ Time passes on the way where a policy is about time: timeouts run out before the
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -23,7 +25,19 @@ from freshly.testing import ManualClock, Stepper, ThreadStepper
 
 LIMIT_SECONDS = 20.0
 POINTS = ["before", "read", "later", "ended"]
-VERBS = ["delete_tags", "delete", "delete_match", "clear", "set", "mark_stale and delete_tags"]
+BY_TAG = [
+    "delete_tags",
+    "hold",
+    "transaction",
+    "transaction with hold",
+    "invalidates",
+    "clear",
+    "mark_stale and delete_tags",
+]
+BY_KEY = ["delete", "delete_many", "delete_match"]
+VERBS = [*BY_TAG, *BY_KEY, "set", "set_many"]
+
+tenant: ContextVar[str] = ContextVar("tenant", default="nobody")
 
 
 class Absent(Exception):
@@ -35,7 +49,8 @@ class Policy:
     """What a function is told, and how a load of it comes about.
 
     ``ages`` lets the value of the first load come to the state in which the load under test begins;
-    without it there is none. ``waits`` is how long its reader waits at most.
+    without it there is none. ``waits`` is how long its reader waits at most. ``face`` is what stands
+    before the loader, and ``verbs`` are those by which what it makes can be invalidated.
     """
 
     options: dict[str, Any] = field(default_factory=dict)
@@ -43,7 +58,13 @@ class Policy:
     waits: str | None = None
     loader: str = "plain"
     max_refreshes: int = 64
+    face: str = "cache"
+    verbs: Sequence[str] = tuple(VERBS)
 
+
+SOFT = {"soft_ttl": "10m"}
+# Its entries are tuples.
+NOT_SET = (*BY_TAG, *BY_KEY)
 
 POLICIES = {
     "cache": Policy(),
@@ -73,6 +94,98 @@ POLICIES = {
     "conditional": Policy({"grace": "1h"}, ages="1h", loader="conditional"),
     "conditional, behind": Policy({"soft_ttl": "10m"}, ages="10m", loader="conditional"),
     "tag from inside": Policy(loader="tag from inside"),
+    "vary": Policy({"vary": [tenant], "key": None}, verbs=BY_TAG),
+    "nested": Policy(face="nested", verbs=BY_TAG),
+    "nested, refreshed": Policy(SOFT, ages="10m", face="nested", verbs=BY_TAG),
+    "get_or_set": Policy(face="get_or_set"),
+    "get_or_set, refreshed": Policy(SOFT, ages="10m", face="get_or_set"),
+    "get_or_set_many": Policy(face="get_or_set_many"),
+    "get_or_set_many, refreshed": Policy(SOFT, ages="10m", face="get_or_set_many"),
+    "many": Policy(face="many"),
+    "many, refreshed": Policy(SOFT, ages="10m", face="many"),
+    "many, gone": Policy({"grace": "1h"}, ages="1h", face="many"),
+    "many, timeouts": Policy(
+        {"grace": "1h", "soft_timeout": "1s", "hard_timeout": "2s"}, ages="1h", waits="2s", face="many"
+    ),
+    "iterator": Policy(face="iterator", verbs=NOT_SET),
+    "iterator, refreshed": Policy(SOFT, ages="10m", face="iterator", verbs=NOT_SET),
+    "iterator, gone": Policy({"grace": "1h"}, ages="1h", face="iterator", verbs=NOT_SET),
+}
+
+
+async def nothing() -> None: ...
+
+
+def a_function(story: Story, options: dict[str, Any]) -> Callable[[], Awaitable[int]]:
+    @story.cache(**options)
+    async def get() -> int:
+        return await story.load()
+
+    return get
+
+
+def a_function_around_another(story: Story, options: dict[str, Any]) -> Callable[[], Awaitable[int]]:
+    """The tag is the inner one's, which is over when the outer one is refreshed."""
+    inner = a_function(story, {"ttl": "5m", "key": "inner", "tags": ["s"]})
+
+    @story.cache(**{**options, "tags": []})
+    async def outer() -> int:
+        return await inner()
+
+    return outer
+
+
+def a_command(story: Story, options: dict[str, Any]) -> Callable[[], Awaitable[int]]:
+    async def get() -> int:
+        return await story.cache.get_or_set(loader=story.load, **options)
+
+    return get
+
+
+def a_command_for_many(story: Story, options: dict[str, Any]) -> Callable[[], Awaitable[int]]:
+    options.pop("key")
+
+    async def load(keys: list[str]) -> list[int]:
+        return [await story.load()] * len(keys)
+
+    async def get() -> int:
+        return (await story.cache.get_or_set_many(["s", "t"], load, **options))["s"]
+
+    return get
+
+
+def a_function_of_many(story: Story, options: dict[str, Any]) -> Callable[[], Awaitable[int]]:
+    """It is read beside a neighbour that has no tag of its."""
+
+    @story.cache.many(**{**options, "key": "{name}", "tags": ["{name}"]})
+    async def get_many(names: list[str]) -> dict[str, int]:
+        return dict.fromkeys(names, await story.load())
+
+    async def get() -> int:
+        return (await get_many(["s", "t"]))["s"]
+
+    return get
+
+
+def a_generator(story: Story, options: dict[str, Any]) -> Callable[[], Awaitable[int]]:
+    @story.cache.iterator(**options)
+    async def rows() -> AsyncIterator[int]:
+        yield await story.load()
+
+    async def get() -> int:
+        [version] = [row async for row in rows()]
+        return version
+
+    return get
+
+
+FACES: dict[str, Callable[[Story, dict[str, Any]], Callable[[], Awaitable[int]]]] = {
+    "cache": a_function,
+    "nested": a_function_around_another,
+    "get_or_set": a_command,
+    "get_or_set_many": a_command_for_many,
+    "many": a_function_of_many,
+    "iterator": a_generator,
 }
 
 
@@ -93,14 +206,9 @@ class Story:
         options: dict[str, Any] = {"ttl": "1h", "key": "s", "tags": ["s"], **policy.options}
         if policy.loader == "tag from inside":
             options["tags"] = []
+        self.get = FACES[policy.face](self, options)
 
-        @self.cache(**options)
-        async def get() -> int:
-            return await self._load()
-
-        self.get = get
-
-    async def _load(self) -> int:
+    async def load(self) -> int:
         self.loads += 1
         number = self.loads
         current, loader = self.cache.current, self.policy.loader
@@ -186,6 +294,20 @@ class Story:
                 await cache.clear()
             case "set":
                 await cache.set("s", 2, "1h", tags=["s"])
+            case "set_many":
+                await cache.set_many({"s": 2}, "1h", tags=["s"])
+            case "delete_many":
+                await cache.delete_many(["s"])
+            case "hold":
+                await cache.delete_tags("s", hold="1m")
+            case "transaction":
+                async with cache.transaction():
+                    await cache.delete_tags("s")
+            case "transaction with hold":
+                async with cache.transaction(hold="1m"):
+                    await cache.delete_tags("s")
+            case "invalidates":
+                await cache.invalidates("s")(nothing)()
             case _:
                 await cache.mark_stale("s")
                 await cache.delete_tags("s")
@@ -216,7 +338,7 @@ async def test_nobody_who_reads_after_an_invalidation_gets_what_a_load_saw_befor
     name: str, point: str, outcome: str, time: str
 ) -> None:
     policy = POLICIES[name]
-    for verb in VERBS:
+    for verb in policy.verbs:
         story = Story(policy, Stepper(), outcome)
         first = await story.begin()
         await story.go_to(point)
@@ -284,7 +406,22 @@ async def test_with_the_guard_taken_out_the_same_steps_show_it(name: str) -> Non
 
 # -- on threads ------------------------------------------------------------------------------------
 
-THREADED = ["cache", "soft", "grace", "soft_timeout", "hard_timeout", "cache_exceptions", "adaptive"]
+THREADED = [
+    "cache",
+    "soft",
+    "early",
+    "grace",
+    "soft_timeout",
+    "hard_timeout",
+    "sliding",
+    "cache_exceptions",
+    "adaptive",
+    "get_or_set",
+    "many",
+    "many, refreshed",
+    "iterator",
+    "iterator, gone",
+]
 
 
 class ThreadedStory:
@@ -300,14 +437,35 @@ class ThreadedStory:
         self.loads = 0
         self.tested: int | None = None
         options: dict[str, Any] = {"ttl": "1h", "key": "s", "tags": ["s"], **policy.options}
+        self.get = self._face(options)
 
-        @self.cache(**options)
-        def get() -> int:
-            return self._load()
+    def _face(self, options: dict[str, Any]) -> Callable[[], int]:
+        match self.policy.face:
+            case "many":
 
-        self.get = get
+                @self.cache.many(**{**options, "key": "{name}", "tags": ["{name}"]})
+                def get_many(names: list[str]) -> dict[str, int]:
+                    return dict.fromkeys(names, self.load())
 
-    def _load(self) -> int:
+                return lambda: get_many(["s"])["s"]
+            case "iterator":
+
+                @self.cache.iterator(**options)
+                def rows() -> Iterator[int]:
+                    yield self.load()
+
+                return lambda: next(iter([*rows()]))
+            case "get_or_set":
+                return lambda: self.cache.blocking.get_or_set(loader=self.load, **options)
+            case _:
+
+                @self.cache(**options)
+                def get() -> int:
+                    return self.load()
+
+                return get
+
+    def load(self) -> int:
         self.loads += 1
         number = self.loads
         self._stand(number, "before")

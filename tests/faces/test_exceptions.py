@@ -642,3 +642,36 @@ def depth(error: BaseException) -> int:
 
 def cache_max_ttl(cache: Cache) -> float:
     return cache._home.parts.store.max_ttl
+
+
+class TestInsideOfATransaction:
+    """What is kept is read there as it is outside."""
+
+    @pytest.fixture
+    async def kept(self, cache: Cache) -> Any:
+        @cache.many("1h", key="user:{user_id}", cache_exceptions=LookupError, on_error="return")
+        async def get_users(user_ids: list[int]) -> dict[int, Any]:
+            return {one: LookupError(one) if one == 7 else one for one in user_ids}
+
+        await get_users([7, 8])
+        return get_users
+
+    async def test_get_raises_it(self, cache: Cache, kept: Any) -> None:
+        with pytest.raises(LookupError):
+            await cache.get("user:7")
+        async with cache.transaction():
+            with pytest.raises(LookupError):
+                await cache.get("user:7")
+        with cache.blocking.transaction(), pytest.raises(LookupError):
+            cache.blocking.get("user:7")
+
+    async def test_get_many_leaves_it_out(self, cache: Cache, kept: Any) -> None:
+        async with cache.transaction():
+            assert await cache.get_many(["user:7", "user:8"]) == {"user:8": 8}
+
+    async def test_a_function_of_many_gives_it_in_its_place(self, cache: Cache, kept: Any) -> None:
+        async with cache.transaction():
+            found = await kept([7, 8])
+
+        assert found[8] == 8
+        assert isinstance(found[7], LookupError)

@@ -178,10 +178,23 @@ class TransactionalEngine(BulkEngine):
         self, inside: Transaction, key: str, recipe: Recipe, shape: Shape | None
     ) -> Entry[Any] | None:
         look = await self._look(key, shape=recipe.shape if shape is None else shape)
-        return self._got(inside, key, recipe, look)
+        entry = self._got(inside, key, recipe, look)
+        if entry is not None and entry.raised is not None:
+            raise entry.raised.anew()
+        return entry
 
-    def _got(self, inside: Transaction, key: str, recipe: Recipe, look: Look) -> Entry[Any] | None:
+    def _got(
+        self,
+        inside: Transaction,
+        key: str,
+        recipe: Recipe,
+        look: Look,
+        *,
+        values_only: bool = False,
+    ) -> Entry[Any] | None:
         entry = self._visible(inside, key, (), look)
+        if entry is not None and entry.raised is not None and values_only:
+            entry = None
         if entry is None:
             recipe.counts.misses += 1
         elif entry is look.entry:
@@ -283,9 +296,16 @@ class TransactionalEngine(BulkEngine):
             if entry is None:
                 wanted.append((call, look))
             else:
-                found.values[call.key] = self._serve_inside(call, entry, look)
+                self._serve_one_inside(call, entry, look, found)
         await self._load_many_alone(wanted, batch, found)
         return found
+
+    def _serve_one_inside(self, call: Call, entry: Entry[Any], look: Look, found: Gathered) -> None:
+        if entry.raised is None:
+            found.values[call.key] = self._serve_inside(call, entry, look)
+        else:
+            self._note(call.recipe, entry, look.now)
+            found.errors[call.key] = entry.raised.anew()
 
     async def _refresh_many_inside(
         self, inside: Transaction, calls: Sequence[Call], batch: Batch
@@ -303,7 +323,10 @@ class TransactionalEngine(BulkEngine):
         looks = await self._look_at(
             [(key, ()) for key in keys], recipe.shape if shape is None else shape
         )
-        got = {key: self._got(inside, key, recipe, look) for key, look in zip(keys, looks, strict=True)}
+        got = {
+            key: self._got(inside, key, recipe, look, values_only=True)
+            for key, look in zip(keys, looks, strict=True)
+        }
         return {key: entry for key, entry in got.items() if entry is not None}
 
     async def _put_one_inside(self, inside: Transaction, value: _ByHand, stamp: Stamp | None) -> bool:

@@ -40,6 +40,7 @@ class Solo(Pilot):
         self._flight = Flight(call.key, look.stamp, is_background=False)
         self._flight.ticket = flights.ticket()
         self._load = Load(flights, self._flight, current_load.get())
+        self._load.look = look
         self._began = runtime.now()
         call.recipe.counts.misses += 1
         call.recipe.counts.loads += 1
@@ -62,6 +63,7 @@ class Solo(Pilot):
             entry = self._made(flight, call, self._look, self._load, seconds)
             if entry is not None and await self._is_alone():
                 stored = await self._store_landed(flight, call, entry)
+            self._pauses.end(call.key)
             hand_on(self._flights, self._flight)
         finally:
             self._end()
