@@ -353,6 +353,7 @@ def test_one_that_met_another_nonce_outlives_the_heartbeat_under_way(desk: Desk)
     beat = desk.beat()
     desk.mirror.invalidated(Names(tags=["a"]), Position(OTHER, 1))
     desk.answer(beat, 5)
+    desk.keeps()
 
     assert not desk.serves()
 
@@ -394,7 +395,7 @@ class Bound:
 
     @property
     def hits(self) -> bool:
-        entry, logical, now = self.rows.get(1), self.desk.shelf.logical, self.desk.clock.now()
+        entry, logical, now = self.rows.entries.get(1), self.desk.shelf.logical, self.desk.clock.now()
         if entry is None or entry.next_at <= now:
             return False
         return entry.seen == logical.gate or logical.holds(entry, now)
