@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from freshly import Cache, ConfigurationError, StoreError
+from freshly.stores.redis.store import RedisStore
 from freshly.testing import ManualClock, Stepper
 from tests.redis.fixtures import Open
 from tests.redis.streams import Stream, near_of
@@ -25,7 +26,7 @@ class Process:
 
     def __init__(self, open_cache: Open, rows: dict[int, int], **options: Any) -> None:
         self.clock = ManualClock(1000.0)
-        self.cache = open_cache(clock=self.clock, near=True, **options)
+        self.cache = open_cache(clock=self.clock, **{"near": True, **options})
         self.stream = Stream(self.cache)
         self.loads = 0
 
@@ -670,3 +671,78 @@ async def test_a_token_of_a_transaction_that_runs_means_no_moment(start: Start) 
             pass
         with pytest.raises(ConfigurationError, match="after it"):
             await one.cache.delete_tags("row:1", wait="all")
+
+
+# -- what setup takes ---------------------------------------------------------------------------------
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"near": "disk://"}, "near='disk://'.*near=True"),
+    ({"near": 5}, "near=5.*near=True"),
+    ({"near": "mem://here"}, "names a place"),
+    ({"near": "mem://?max_entrys=5"}, "max_entrys.*max_entries"),
+    ({"near": "mem://?max_ttl=5s"}, "max_ttl is the server's"),
+    ({"near": "mem://?max_entries=0"}, "max_entries='0'"),
+    ({"consistency": "bounded"}, "there is none: add near=True"),
+    ({"consistency": "eventual", "near": True}, "consistency='eventual'.*bounded.*strict"),
+    ({"near": True, "max_staleness": "10ms"}, "max_staleness='10ms'.*50 ms"),
+    ({"near": True, "max_staleness": "2m"}, "max_staleness='2m'.*60 s"),
+]
+
+
+@pytest.mark.parametrize(("options", "words"), WRONG, ids=[words for _, words in WRONG])
+def test_mistakes_name_the_option_and_the_way_out(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"(?s){words}"):
+        Cache("redis://localhost", **options)
+
+
+def test_options_may_stand_in_the_query() -> None:
+    cache = Cache("redis://localhost?near=mem://%3Fmax_entries%3D7&max_staleness=2s")
+
+    near = near_of(cache)
+    assert near._shelf.max_entries == 7
+    assert near.max_staleness == 2.0
+    strict = Cache("redis://localhost?near=true&consistency=strict")
+    assert near_of(strict).glance is None
+
+
+async def test_processes_of_a_namespace_need_the_same_max_staleness(open_cache: Open) -> None:
+    """A writer waits for as long as the readers may trail, and has to know how long that is."""
+    one, other = open_cache(near=True), open_cache(max_staleness="2s")
+    await one.ping()
+
+    with pytest.raises(StoreError, match="max_staleness"):
+        await other.delete_tags("row")
+
+
+async def test_near_memory_is_bounded_on_its_own(start: Start, rows: dict[int, int]) -> None:
+    one = start(near="mem://?max_entries=10")
+    rows.update({number: number for number in range(100)})
+    for number in range(100):
+        await one.get(number)
+
+    stats = one.cache.stats()
+    assert stats.entries == 10
+    assert stats.evictions == 90
+
+
+async def test_an_outer_value_with_the_stamp_of_its_own_would_outlive_the_inner_one(
+    start: Start, rows: dict[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the rule about nested values is for: without it another process finds the outer value."""
+    one, other = start(), start()
+    monkeypatch.setattr(RedisStore, "inherit", lambda self, stamp, handed_on: stamp)
+
+    @one.cache(ttl="1h", key="outer")
+    async def outer() -> int:
+        return await one.get(1) * 10
+
+    @other.cache(ttl="1h", key="outer")
+    async def outer_there() -> int:
+        return await other.get(1) * 10
+
+    await one.get(1)
+    rows[1] = 11
+    await other.cache.delete_tags("row:1")
+    assert await outer() == 100
+
+    assert await outer_there() == 100  # and not 110

@@ -287,3 +287,13 @@ def test_a_user_who_asks_for_resp2_gets_no_resp3() -> None:
 
     assert "HELLO" not in {command[0] for command in stand.link.sent}
     assert stand.has_lease
+
+
+def test_a_hundred_processes_send_three_hundred_heartbeats_a_second() -> None:
+    """As many as the protocol says for a max staleness of a second; here it is nine tenths of one."""
+    stands = [Stand().begun() for _ in range(100)]
+    for stand in stands:
+        while stand.clock.now() < 100.0 + 0.9 - 0.01:
+            stand.session.turn()
+
+    assert sum(stand.link.beats for stand in stands) == 300

@@ -440,6 +440,11 @@ async def commands(own: Cache) -> None:
     assert_type(await own.exists("k"), bool)
     assert_type(await own.delete_tags("a", "b"), Token)
     assert_type(await own.delete_tags("a", hold="2s"), Token)
+    assert_type(await own.delete_tags("a", wait="all"), Token)
+    await own.delete_tags("a", wait="some")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert_type((await own.delete_tags("a")).text, str)
+    with own.at_least(await own.delete_tags("a")) as nothing:
+        assert_type(nothing, None)
     assert_type(await own.delete("k", hold=timedelta(seconds=2)), int)
     async with own.lock("a", ttl="10s", timeout=0, renew=True) as lock:
         assert_type(lock.is_held, bool)
@@ -474,7 +479,8 @@ def blocking_commands(own: Cache) -> None:
     assert_type(own.blocking.delete_many(["k"]), int)
     assert_type(own.blocking.delete("k"), int)
     assert_type(own.blocking.delete_tags("a"), Token)
-    assert_type(own.blocking.delete_tags("a", hold=2), Token)
+    assert_type(own.blocking.delete_tags("a", hold=2, wait="all"), Token)
+    assert_type(own.blocking.at_least("text"), AbstractContextManager[None])
     assert_type(own.blocking.delete("a", hold="2s"), int)
     with own.blocking.lock("a", timeout="5s") as lock:
         assert_type(lock.is_held, bool)

@@ -1,0 +1,245 @@
+"""The near tier as it runs: its thread, real time, servers that break, and what they are asked.
+
+Each test waits with a deadline for what has to happen. What may not happen is asked for at the end of
+the time in which it could have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from freshly import Cache
+from freshly.observe import NearLost, NearReady
+from freshly.stores.near import opening
+from freshly.stores.redis.address import address_of
+from tests.redis.fixtures import Open
+from tests.redis.streams import near_of
+from tests.servers.combinations import Combination
+from tests.servers.fixtures import Servers
+from tests.servers.proxy import Proxy
+from tests.servers.server import Server
+from tests.servers.waiting import LIMIT_SECONDS
+
+pytestmark = pytest.mark.real_time
+
+Get = Callable[[], Awaitable[int]]
+
+
+async def until(condition: Callable[[], Any], what: str) -> None:
+    """Wait until ``condition()`` is true, or what it awaits."""
+    ends_at = monotonic() + LIMIT_SECONDS
+    while True:
+        met = condition()
+        if asyncio.iscoroutine(met):
+            met = await met
+        if met:
+            return
+        assert monotonic() < ends_at, f"waited in vain: {what}"
+        await asyncio.sleep(0.005)
+
+
+def has_lease(cache: Cache) -> bool:
+    near = cache.stats().near
+    return near is not None and near.lease_seconds > 0
+
+
+def reader(cache: Cache, source: dict[str, int]) -> Get:
+    @cache(ttl="1h", key="row", tags=["row"])
+    async def get() -> int:
+        return source["row"]
+
+    return get
+
+
+async def begun(cache: Cache, source: dict[str, int]) -> Get:
+    """Return a function whose value is near, under a lease."""
+    get = reader(cache, source)
+    await get()
+    await until(lambda: has_lease(cache), "a lease")
+    await get()
+    return get
+
+
+async def sees(get: Get, value: int) -> None:
+    async def is_there() -> bool:
+        return await get() == value
+
+    await until(is_there, f"a read of {value}")
+
+
+async def test_messages_reach_near_entries_on_each_server_and_by_each_protocol(
+    combination: Combination, servers: Servers
+) -> None:
+    server, source = servers.get(combination.kind), {"row": 1}
+    options: dict[str, Any] = {"near": True, "timeout": 5, "protocol": combination.protocol}
+    one, other = Cache(server.url, **options), Cache(server.url, **options)
+    try:
+        get = await begun(one, source)
+        source["row"] = 2
+        await other.delete_tags("row")
+        await sees(get, 2)
+        coherence = near_of(one).tier.coherence
+        assert coherence is not None
+        assert coherence.hears == (combination.protocol == 3)
+    finally:
+        await one.close()
+        await other.close()
+
+
+async def test_a_thousand_near_hits_cost_the_server_heartbeats_and_nothing_else(
+    open_cache: Open, server: Server
+) -> None:
+    # So long that no machine is too slow for one lease.
+    cache = open_cache(near=True, max_staleness="30s")
+    get = await begun(cache, {"row": 1})
+    near = cache.stats().near
+    assert near is not None
+    server.admin.config_resetstat()
+    for _ in range(1000):
+        await get()
+    later = cache.stats().near
+    assert later is not None
+
+    told = server.admin.info("commandstats")
+    beats = later.heartbeats - near.heartbeats
+    for name in ("cmdstat_hmget", "cmdstat_time"):
+        assert told.get(name, {"calls": 0})["calls"] <= beats
+    assert not {"cmdstat_get", "cmdstat_mget", "cmdstat_evalsha"} & set(told)
+
+
+async def test_a_silent_stream_lets_nothing_older_through_after_the_max_staleness(
+    open_cache: Open, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the coherence connection goes through the proxy. Everything else goes on."""
+    link = opening.Link
+    monkeypatch.setattr(
+        opening, "Link", lambda _, timeout: link(address_of(proxy.url, {}, timeout).dial, timeout)
+    )
+    options: dict[str, Any] = {"near": True, "max_staleness": "500ms"}
+    source = {"row": 1}
+    one, other = open_cache(**options), open_cache(max_staleness="500ms")
+    get = await begun(one, source)
+    proxy.mode = "freeze"
+    for version in (2, 3):
+        source["row"] = version
+        await other.delete_tags("row")
+        returned = monotonic()
+        while (began := monotonic()) < returned + 0.6:
+            value = await get()
+            assert value == version or began < returned + 0.5
+            await asyncio.sleep(0.002)
+        assert await get() == version
+
+    proxy.mode = "pass"
+    await until(lambda: has_lease(one), "a lease again")
+    source["row"] = 4
+    await other.delete_tags("row")
+    await sees(get, 4)
+
+
+async def test_a_stream_that_is_cut_comes_back_and_is_told_of(
+    open_cache: Open, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = opening.Link
+    monkeypatch.setattr(
+        opening, "Link", lambda _, timeout: link(address_of(proxy.url, {}, timeout).dial, timeout)
+    )
+    source, heard = {"row": 1}, []
+    one, other = open_cache(near=True), open_cache()
+    one.observe(heard.append, NearReady, NearLost)
+    get = await begun(one, source)
+    proxy.cut()
+    await until(lambda: len(heard) >= 3, "lost and ready again")
+
+    assert [type(event) for event in heard[:3]] == [NearReady, NearLost, NearReady]
+    source["row"] = 2
+    await other.delete_tags("row")
+    await sees(get, 2)
+    near = one.stats().near
+    assert near is not None
+    assert near.losses >= 1
+
+
+async def test_a_server_that_starts_anew_is_followed(private_server: Server) -> None:
+    source = {"row": 1}
+    one = Cache(private_server.url, near=True, timeout=5)
+    other = Cache(private_server.url, timeout=5)
+    try:
+        get = await begun(one, source)
+        private_server.restart()
+        source["row"] = 2
+        await other.delete_tags("row")
+        returned = monotonic()
+        while (began := monotonic()) < returned + 1.1:
+            value = await get()
+            assert value == 2 or began < returned + 1.0
+            await asyncio.sleep(0.005)
+        await until(lambda: has_lease(one), "a lease of the new server")
+        source["row"] = 3
+        await other.delete_tags("row")
+        await sees(get, 3)
+    finally:
+        await one.close()
+        await other.close()
+
+
+async def test_a_blocked_event_loop_does_not_end_the_lease(open_cache: Open) -> None:
+    """The thread goes on; what it heard meanwhile the next read sees."""
+    source = {"row": 1}
+    one, other = open_cache(near=True, max_staleness="400ms"), open_cache(max_staleness="400ms")
+    get = await begun(one, source)
+
+    def write() -> None:
+        source["row"] = 2
+        other.blocking.delete_tags("row")
+        ends_at = monotonic() + 0.6
+        while monotonic() < ends_at:
+            pass
+
+    write()  # on the loop's own thread
+    assert await get() == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_child_has_a_stream_of_its_own(server: Server) -> None:
+    source = {"row": 1}
+    cache = Cache(server.url, near=True, timeout=5)
+    parent = near_of(cache).tier
+
+    @cache(ttl="1h", key="row", tags=["row"])
+    def get() -> int:
+        return source["row"]
+
+    with cache.blocking:
+        get()
+        child = os.fork()
+        if child == 0:
+            os._exit(_in_the_child(cache, get, source, parent))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def _in_the_child(cache: Cache, get: Callable[[], int], source: dict[str, int], parent: Any) -> int:
+    try:
+        tier = near_of(cache).tier
+        assert tier is not parent
+        assert parent.mirror.until < 0
+        assert get() == 1
+        source["row"] = 2
+        cache.blocking.delete_tags("row")
+        assert get() == 2
+        ends_at = monotonic() + LIMIT_SECONDS
+        while not tier.mirror.tally.renewals:
+            assert monotonic() < ends_at
+        return 0
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        return 1
