@@ -24,6 +24,7 @@ from tests.servers.combinations import Combination
 from tests.servers.fixtures import Servers
 from tests.servers.proxy import Proxy
 from tests.servers.server import Server
+from tests.servers.tls import Tls
 from tests.servers.waiting import LIMIT_SECONDS
 
 pytestmark = pytest.mark.real_time
@@ -87,6 +88,29 @@ async def test_messages_reach_near_entries_on_each_server_and_by_each_protocol(
         coherence = near_of(one).tier.coherence
         assert coherence is not None
         assert coherence.hears == (combination.protocol == 3)
+    finally:
+        await one.close()
+        await other.close()
+
+
+@pytest.mark.parametrize("way", ["unix", "tls"])
+async def test_so_they_do_by_a_socket_and_by_tls(
+    way: str, server: Server, tls_proxy: Proxy, tls: Tls
+) -> None:
+    url = server.unix_url if way == "unix" else tls_proxy.url
+    options: dict[str, Any] = {"near": True, "timeout": 5}
+    if way == "tls":
+        options["ssl_ca_certs"] = str(tls.ca_file)
+    source = {"row": 1}
+    one, other = Cache(url, **options), Cache(url, **options)
+    try:
+        get = await begun(one, source)
+        source["row"] = 2
+        await other.delete_tags("row")
+        await sees(get, 2)
+        near = one.stats().near
+        assert near is not None
+        assert near.messages >= 1
     finally:
         await one.close()
         await other.close()

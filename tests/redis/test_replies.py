@@ -6,13 +6,14 @@ from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
-import hiredis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from redis.exceptions import InvalidResponse
 
 from freshly.stores.redis.replies import NOTHING, PlainReader, Push, packer_for, reader_for
+
+hiredis = pytest.importorskip("hiredis")
 
 
 class Said(Exception):

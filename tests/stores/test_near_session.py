@@ -12,10 +12,10 @@ from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import ResponseError
 
 from freshly.stores.near.mirror import Mirror
-from freshly.stores.near.resp import Push
 from freshly.stores.near.session import Pace, Session
 from freshly.stores.near.shelf import Shelf
 from freshly.stores.redis.layout import Layout
+from freshly.stores.redis.replies import Push
 from freshly.stores.redis.scripts import Call, Command
 from freshly.testing import ManualClock
 

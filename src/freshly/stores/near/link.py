@@ -8,11 +8,11 @@ from time import monotonic
 from typing import Any
 
 from redis.exceptions import ConnectionError as NoConnection
-from redis.exceptions import ResponseError
+from redis.exceptions import InvalidResponse, ResponseError
 
 from ..redis.failures import FAILURES
+from ..redis.replies import NOTHING, PlainReader, Push
 from ..redis.scripts import Call, Command
-from .resp import Push, Reader
 
 RECEIVED = 65_536
 
@@ -27,7 +27,7 @@ class Link:
     def __init__(self, dial: Callable[[], Any], timeout: float) -> None:
         self._dial = dial
         self._timeout = timeout
-        self._reader = Reader()
+        self._reader = PlainReader(ResponseError)
         self._inbox: list[Any] = []
         self._connection: Any = None
 
@@ -58,8 +58,9 @@ class Link:
         if not data:
             raise NoConnection("the server has ended the coherence connection")
         try:
-            return list(self._reader.feed(data))
-        except ValueError as error:
+            self._reader.feed(data)
+            return list(iter(self._reader.gets, NOTHING))
+        except (InvalidResponse, ValueError) as error:
             raise NoConnection(f"the coherence connection is out of step: {error}") from None
 
     def ask(self, command: Command) -> Any:

@@ -15,10 +15,10 @@ from redis.exceptions import ConnectionError as NoConnection
 from ..redis.layout import FENCE, FLOOR, HEAD, LAYOUT, NONCE, SEQUENCE, Layout
 from ..redis.line import WHO_ANSWERS
 from ..redis.reading import Position
+from ..redis.replies import Push
 from ..redis.scripts import OPEN, Call, Command
 from .message import message_of
 from .mirror import Beat, Mirror, Told
-from .resp import Push
 
 BUCKET = 0
 # What a heartbeat asks of the bucket.
