@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -25,6 +25,7 @@ class OnAServer(SharedStoreContract):
     kind: Kind
     protocol = 2
     server: Server
+    more: ClassVar[dict[str, Any]] = {}
     url = ""
     # Seconds. A busy machine may take a tenth of one for a single question.
     moment = 0.25
@@ -89,11 +90,11 @@ class TestNearAwaited(OnAServer):
     """A look asks the server whether what is near is valid, however recently it was asked."""
 
     kind = VALKEY_9
-    more = {"near": True}
+    more: ClassVar[dict[str, Any]] = {"near": True}
 
 
 @pytest.mark.real_time
 class TestNearAndStrictStepped(OnAServer):
     kind = REDIS_8
     colour = "blocking"
-    more = {"near": True, "consistency": "strict"}
+    more: ClassVar[dict[str, Any]] = {"near": True, "consistency": "strict"}

@@ -21,7 +21,7 @@ from freshly.stores.redis.address import address_of
 from tests.redis.fixtures import Open
 from tests.redis.streams import near_of
 from tests.servers.combinations import Combination
-from tests.servers.fixtures import Servers
+from tests.servers.fixtures import Servers, Start
 from tests.servers.proxy import Proxy
 from tests.servers.server import Server
 from tests.servers.tls import Tls
@@ -213,6 +213,41 @@ async def test_a_server_that_starts_anew_is_followed(private_server: Server) -> 
         await other.close()
 
 
+async def test_a_primary_that_was_superseded_gives_no_lease(start_server: Start) -> None:
+    """A to B to A: the process stays connected to A, and everything is invalidated on B."""
+    a, b = start_server(), start_server()
+    source = {"row": 1}
+    one, other = Cache(a.url, near=True, timeout=5), Cache(b.url, timeout=5)
+    try:
+        get = await begun(one, source)
+        b.admin.replicaof("127.0.0.1", a.port)
+        await until(lambda: b.admin.info("replication")["master_link_status"] == "up", "a replica")
+        await until(lambda: has_lease(one), "a lease under the replid of a primary with a replica")
+        await get()
+        b.admin.replicaof("no", "one")
+        a.admin.replicaof("127.0.0.1", b.port)
+        source["row"] = 2
+        await other.delete_tags("row")
+        returned = monotonic()
+        while (began := monotonic()) < returned + 1.1:
+            value = await get()
+            assert value == 2 or began < returned + 1.0
+            await asyncio.sleep(0.01)
+
+        await until(lambda: a.admin.info("replication")["master_link_status"] == "up", "all of B")
+        a.admin.replicaof("no", "one")
+        await until(lambda: has_lease_after(get, one), "a lease of A again")
+        assert await get() == 2
+    finally:
+        await one.close()
+        await other.close()
+
+
+async def has_lease_after(get: Get, cache: Cache) -> bool:
+    await get()
+    return has_lease(cache)
+
+
 async def test_a_blocked_event_loop_does_not_end_the_lease(open_cache: Open) -> None:
     """The thread goes on; what it heard meanwhile the next read sees."""
     source = {"row": 1}
@@ -267,3 +302,26 @@ def _in_the_child(cache: Cache, get: Callable[[], int], source: dict[str, int], 
 
         traceback.print_exc()
         return 1
+
+
+async def test_a_thread_that_died_is_begun_again(
+    open_cache: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistake in our code must not cost a process its near hits for ever."""
+    cache, source = open_cache(near=True), {"row": 1}
+    coherence = near_of(cache).tier.coherence
+    assert coherence is not None
+    make, died = coherence._make, []
+
+    def fails_once() -> Any:
+        if not died:
+            died.append(True)
+            raise KeyError("a mistake")
+        return make()
+
+    monkeypatch.setattr(coherence, "_make", fails_once)
+    monkeypatch.setattr("threading.excepthook", lambda *_: None)
+    get = reader(cache, source)
+
+    await until(lambda: has_lease_after(get, cache), "a lease")
+    assert died

@@ -78,6 +78,15 @@ class Coherence:
             self._wake()
 
     def _run(self, stopped: Event) -> None:
+        try:
+            self._attend(stopped)
+        finally:
+            with self._lock:
+                if self._stopped is stopped:
+                    # However it ended: the next look begins another.
+                    self._thread = None
+
+    def _attend(self, stopped: Event) -> None:
         pause, lost_at = FIRST_PAUSE, self._now()
         while not stopped.is_set():
             session, wake, close = self._make()
