@@ -131,21 +131,18 @@ def test_strict_near_entries_trail_nobody(private_server: Server, tmp_path: Path
     assert outcome.facts["revalidations"] > 0
 
 
-NEAR_MUTANTS = [("no_lease", ("mute",)), ("deaf", ())]
-
-
-@pytest.mark.parametrize(("mutant", "faults"), NEAR_MUTANTS)
-def test_with_a_guard_of_near_entries_taken_out_the_same_runs_show_violations(
-    mutant: str, faults: tuple[str, ...], private_server: Server, tmp_path: Path
+def test_without_the_lease_of_near_entries_the_same_runs_show_violations(
+    private_server: Server, tmp_path: Path
 ) -> None:
+    """The other guards of near entries are taken out in tests/stores/test_near_mutants.py."""
     for seed in SEEDS:
         outcome = judged(
             private_server,
             tmp_path,
-            faults,
+            ["mute"],
             near="bounded",
             max_staleness=0.2,
-            mutant=mutant,
+            mutant="no_lease",
             seed=seed,
             faces=("cache",),
         )
@@ -181,6 +178,18 @@ def test_four_processes_for_ten_seconds(
 
     keeps_the_promise(outcome)
     assert faults or outcome.hit_ratio > 0.8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("near", ["bounded", "strict"])
+@pytest.mark.parametrize("faults", [(), (*FAULTS, *NEAR_FAULTS)], ids=["calm", "faults"])
+def test_four_processes_with_near_entries_for_ten_seconds(
+    near: str, faults: tuple[str, ...], private_server: Server, tmp_path: Path
+) -> None:
+    faults = tuple(dict.fromkeys(faults))
+    options: dict[str, Any] = {"near": near, "max_staleness": 0.4 if faults else 1.0}
+
+    keeps_the_promise(judged(private_server, tmp_path, faults, processes=4, seconds=LONG, **options))
 
 
 @pytest.mark.slow
