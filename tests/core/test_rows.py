@@ -81,11 +81,11 @@ def test_an_entry_leaves_every_table_at_once() -> None:
     one, tables = entry(), [Rows(None) for _ in range(3)]
     for row, rows in enumerate(tables):
         rows.bind(row, one)
-    assert [dict(rows) for rows in tables] == [{0: one}, {1: one}, {2: one}]
+    assert [rows.entries for rows in tables] == [{0: one}, {1: one}, {2: one}]
 
     one.retire()
 
-    assert [dict(rows) for rows in tables] == [{}, {}, {}]
+    assert [rows.entries for rows in tables] == [{}, {}, {}]
     assert one.rows is None
     one.retire()
 
@@ -95,12 +95,12 @@ def test_in_one_table_it_has_the_row_that_asked_last() -> None:
 
     mine.bind(1, one)
     mine.bind(2, one)
-    assert dict(mine) == {2: one}
+    assert mine.entries == {2: one}
 
     other.bind(None, one)
     mine.bind(3, one)
     mine.bind(4, one)
-    assert (dict(mine), dict(other)) == ({4: one}, {None: one})
+    assert (mine.entries, other.entries) == ({4: one}, {None: one})
 
 
 def test_the_row_of_another_entry_is_left_alone() -> None:
@@ -111,7 +111,7 @@ def test_the_row_of_another_entry_is_left_alone() -> None:
 
     former.retire()
 
-    assert (dict(mine), dict(other)) == ({1: later}, {})
+    assert (mine.entries, other.entries) == ({1: later}, {})
 
 
 def test_no_more_tables_than_a_few_are_kept_alive_by_an_entry() -> None:
@@ -120,4 +120,4 @@ def test_no_more_tables_than_a_few_are_kept_alive_by_an_entry() -> None:
     for rows in tables:
         rows.bind(1, one)
 
-    assert [len(rows) for rows in tables] == [0, 0, *[1] * MOST_SHARED]
+    assert [len(rows.entries) for rows in tables] == [0, 0, *[1] * MOST_SHARED]
