@@ -1,3 +1,10 @@
-"""The guide runs in memory and on a real server."""
+"""The guide runs in memory, on a real server, and behind Sentinels."""
 
-from tests.servers.fixtures import server, server_kind, servers  # noqa: F401
+from tests.servers.fixtures import (  # noqa: F401
+    cluster,
+    groups,
+    sentinels,
+    server,
+    server_kind,
+    servers,
+)

@@ -26,7 +26,7 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-@pytest.fixture(params=["mem", "redis"])
+@pytest.fixture(params=["mem", "redis", "redis behind sentinels"])
 def store(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -34,7 +34,8 @@ def store(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def cache(store: str, clock: ManualClock, request: pytest.FixtureRequest) -> AsyncIterator[Cache]:
     """A cache in memory, and one on a server: the clock of the server moves with ``clock``."""
-    url = "mem://" if store == "mem" else request.getfixturevalue("server").url
+    fixtures = {"redis": "server", "redis behind sentinels": "sentinels"}
+    url = "mem://" if store == "mem" else request.getfixturevalue(fixtures[store]).url
     async with Cache(url, clock=clock) as cache:
         yield cache
 

@@ -35,7 +35,9 @@ NETWORK_OPTIONS = (
 )
 #: What is said to the cache, whatever its store.
 CACHE_OPTIONS = ("max_refreshes",)
-REDIS_SCHEMES = ("redis", "rediss", "valkey", "valkeys", "unix")
+_TCP = ("redis", "rediss", "valkey", "valkeys")
+GROUPS = ("sentinel",)
+REDIS_SCHEMES = (*_TCP, "unix", *(f"{scheme}+{group}" for group in GROUPS for scheme in _TCP))
 SCHEMES = ("mem", *REDIS_SCHEMES)
 
 # Where transactions may hold tags, a bucket that was lost and made anew stores nothing for that long:

@@ -14,6 +14,7 @@ from tests.servers.server import Server
 
 from .caches import CACHES, FACES
 from .faults import FAULTS, OWN_SERVER
+from .group_faults import GROUPS, GroupFaults
 from .mutants import MUTANTS
 from .plan import THREE_DECORATORS, Plan
 from .run import run
@@ -24,11 +25,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = parsed(arguments)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fr-")))
-        server = None
-        if options.url is None:
+        server, group = None, None
+        if options.group:
+            group = stack.enter_context(GROUPS[options.group][0](options.kind, folder))
+        elif options.url is None:
             server = stack.enter_context(Server(options.kind, folder))
         plan = Plan(
-            url=options.url or server.url,  # type: ignore[union-attr]
+            url=options.url or (group or server).url,  # type: ignore[union-attr]
             folder=str(folder),
             seconds=options.seconds,
             processes=options.processes,
@@ -39,7 +42,11 @@ def main(arguments: list[str] | None = None) -> int:
             near=options.near,
             max_staleness=options.max_staleness,
         )
-        outcome = run(plan, faults=options.faults, server=server)
+        if group is None:
+            outcome = run(plan, faults=options.faults, server=server)
+        else:
+            trouble = GroupFaults(group, GROUPS[options.group][1], options.faults, options.seed)
+            outcome = run(plan, trouble_for=lambda pids: trouble)
     print(outcome.summary())
     for violation in outcome.history.violations[:5]:
         print(f"  {violation}")
@@ -55,6 +62,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--url", help="of a server that runs; without it, one is started")
     add("--server", choices=[one.name for one in KINDS], default=KINDS[0].name, help="to start")
+    add("--group", choices=list(GROUPS), help="of servers to start, in place of one")
     add("--seconds", type=float, default=10.0, help="of traffic")
     add("--processes", type=int, default=4, help="even ones run tasks, odd ones threads")
     add("--seed", type=int, default=1, help="of reads, writes and faults")
@@ -63,14 +71,28 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     add("--near", choices=["", "bounded", "strict"], default="", help="entries in the processes too")
     add("--max-staleness", type=float, default=1.0, help="of near entries, in seconds")
     add("--faces", type=_names_of(FACES), default=",".join(THREE_DECORATORS), help="read through")
-    add("--faults", type=_names_of(FAULTS), default="", help=f"of {', '.join(FAULTS)}")
+    add(
+        "--faults", type=_names_of(_all_faults()), default="", help=f"of {', '.join(FAULTS)}; {_hint()}"
+    )
     options = parser.parse_args(arguments)
+    known = FAULTS if options.group is None else GROUPS[options.group][1]
+    if unknown := [name for name in options.faults if name not in known]:
+        parser.error(f"--faults {','.join(unknown)}: here there is {', '.join(known)}")
     options.kind = next(one for one in KINDS if one.name == options.server)
     if options.url and (needed := set(OWN_SERVER) & set(options.faults)):
         parser.error(
             f"{', '.join(sorted(needed))}: on a server of the run's own only, so leave --url out"
         )
     return options
+
+
+def _all_faults() -> Mapping[str, object]:
+    return {**FAULTS, **{name: one for _, faults in GROUPS.values() for name, one in faults.items()}}
+
+
+def _hint() -> str:
+    told = (f"with --group {name}: {', '.join(faults)}" for name, (_, faults) in GROUPS.items())
+    return "; ".join(told)
 
 
 def _names_of(known: Mapping[str, object]) -> Callable[[str], list[str]]:

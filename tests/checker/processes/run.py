@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from freshly.testing import History, Journal, judge, read_journal
 from tests.servers.proxy import Proxy
@@ -77,10 +78,25 @@ def spread(lags: Sequence[float]) -> str:
     return f"{len(lags):,}, lag p50 {p50:.1f} ms, p99 {p99:.1f} ms, max {lags[-1] * 1000:.1f} ms"
 
 
-def run(plan: Plan, *, faults: Sequence[str] = (), server: Server | None = None) -> Outcome:
+class Trouble(Protocol):
+    """What goes wrong during a run, until ``over`` is set."""
+
+    done: list[str]
+
+    def run(self, over: threading.Event) -> None: ...
+
+
+def run(
+    plan: Plan,
+    *,
+    faults: Sequence[str] = (),
+    server: Server | None = None,
+    trouble_for: Callable[[Sequence[int]], Trouble] | None = None,
+) -> Outcome:
     """Run ``plan`` and return what it met.
 
-    Faults of the network, and those that kill the server, need a ``server`` of the run's own.
+    Faults of the network, and those that kill the server, need a ``server`` of the run's own. Where
+    there are several servers ``trouble_for`` makes what goes wrong, told the processes.
     Raises ``RuntimeError`` if a process ended with an error; why, it has written to standard error.
     """
     with ExitStack() as stack:
@@ -100,7 +116,11 @@ def run(plan: Plan, *, faults: Sequence[str] = (), server: Server | None = None)
         for worker in workers:
             _expect_ready(worker)
         pids = [one.pid for one in workers]
-        trouble = Faults(faults, plan.url, server, pids, plan.seed, proxy, stream)
+        trouble: Trouble = (
+            Faults(faults, plan.url, server, pids, plan.seed, proxy, stream)
+            if trouble_for is None
+            else trouble_for(pids)
+        )
         for worker in workers:
             assert worker.stdin is not None
             worker.stdin.write("go\n")
@@ -128,7 +148,7 @@ def _expect_ready(worker: subprocess.Popen[str]) -> None:
         raise RuntimeError(f"a process ended with {worker.wait()} before it began")
 
 
-def _trouble_while_they_run(trouble: Faults, workers: list[subprocess.Popen[str]], plan: Plan) -> None:
+def _trouble_while_they_run(trouble: Trouble, workers: list[subprocess.Popen[str]], plan: Plan) -> None:
     over = threading.Event()
     timer = threading.Timer(plan.seconds, over.set)
     timer.start()

@@ -84,7 +84,7 @@ def _coherence(
             hub.layout,
             mirror,
             pace,
-            believed=lambda: hub.fence.now,
+            believed=lambda: hub.met.of(0),
             meet=meet,
             may_subscribe=may_subscribe,
         )

@@ -34,6 +34,8 @@ CONNECTION_OPTIONS = (
     "db",
     "password",
     "protocol",
+    "sentinel_password",
+    "sentinel_username",
     "ssl_ca_certs",
     "ssl_cert_reqs",
     "ssl_certfile",
@@ -51,18 +53,46 @@ _awaited: Any = awaited_connection
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server is, as it may stand in a message, and how each colour connects to it."""
+    """Where a server is, as it may stand in a message, and how each colour connects to it.
+
+    ``longest_silence`` is after how many seconds a silent connection may lead to a server that
+    another one has replaced, ``None`` for never.
+    """
 
     server: str
     dial: Callable[[], Any]
     dial_awaited: Callable[[], Any]
+    longest_silence: float | None = None
 
 
 def address_of(url: str, options: Mapping[str, Any], timeout: float) -> Address:
     """Return the address that ``url`` and the options of connections name."""
     parts = urlsplit(url)
+    for name in ("sentinel_username", "sentinel_password"):
+        if name in options:
+            raise ConfigurationError(
+                f"{name}= is for Sentinels, and {parts.scheme}:// leads to a server: write "
+                f"redis+sentinel:// or leave it out"
+            )
+    arguments = arguments_of(parts, options, timeout)
+    if parts.scheme == "unix":
+        return _at_socket(parts, arguments, options)
+    try:
+        place = parts.hostname or "localhost", parts.port or DEFAULT_PORT
+    except ValueError:
+        raise ConfigurationError(
+            f"the URL of {parts.hostname!r} has no port behind the colon: write a number up to 65535"
+        ) from None
+    return address_at(place, parts.scheme, arguments, options)
+
+
+def arguments_of(
+    parts: SplitResult, options: Mapping[str, Any], timeout: float, *, database: str | None = None
+) -> dict[str, Any]:
+    """Return what every connection is told, wherever it leads. ``database`` is that of the path."""
+    said = parts.path.strip("/") if parts.scheme != "unix" else ""
     arguments: dict[str, Any] = {
-        "db": _database(parts, options),
+        "db": _database(said if database is None else database, options),
         "username": unquote(parts.username) if parts.username else options.get("username"),
         "password": unquote(parts.password) if parts.password else options.get("password"),
         "client_name": options.get("client_name"),
@@ -71,24 +101,32 @@ def address_of(url: str, options: Mapping[str, Any], timeout: float) -> Address:
     }
     if "protocol" in options:
         arguments["protocol"] = _protocol(options["protocol"])
-    if parts.scheme == "unix":
-        return _at_socket(parts, arguments, options)
-    try:
-        host, port = parts.hostname or "localhost", parts.port or DEFAULT_PORT
-    except ValueError:
-        raise ConfigurationError(
-            f"the URL of {parts.hostname!r} has no port behind the colon: write a number up to 65535"
-        ) from None
-    arguments |= {"host": host, "port": port}
-    server = f"{parts.scheme}://{host}:{port}"
-    if SCHEMES[parts.scheme]:
-        return _by_tls(server, arguments, options)
-    _refuse_tls(parts.scheme, options)
+    return arguments
+
+
+def address_at(
+    place: tuple[str, int], scheme: str, arguments: Mapping[str, Any], options: Mapping[str, Any]
+) -> Address:
+    """Return the address of the server at one host and port."""
+    host, port = place
+    kind, arguments = kind_of(scheme, arguments, options)
+    told = {**arguments, "host": host, "port": port}
+    blocking, awaited = getattr(_blocking, kind), getattr(_awaited, kind)
     return Address(
-        server,
-        lambda: _blocking.Connection(**arguments),
-        lambda: _awaited.Connection(**_without_limits(arguments)),
+        f"{scheme}://{host}:{port}",
+        lambda: blocking(**told),
+        lambda: awaited(**without_limits(told)),
     )
+
+
+def kind_of(
+    scheme: str, arguments: Mapping[str, Any], options: Mapping[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """Return the name of the class of connections by TCP or TLS, and what they are told."""
+    if SCHEMES[scheme]:
+        return "SSLConnection", {**arguments, **_of_tls(options)}
+    _refuse_tls(scheme, options)
+    return "Connection", dict(arguments)
 
 
 def _at_socket(parts: SplitResult, arguments: dict[str, Any], options: Mapping[str, Any]) -> Address:
@@ -102,27 +140,21 @@ def _at_socket(parts: SplitResult, arguments: dict[str, Any], options: Mapping[s
     return Address(
         f"unix://{path}",
         lambda: _blocking.UnixDomainSocketConnection(**arguments),
-        lambda: _awaited.UnixDomainSocketConnection(**_without_limits(arguments)),
+        lambda: _awaited.UnixDomainSocketConnection(**without_limits(arguments)),
     )
 
 
-def _by_tls(server: str, arguments: dict[str, Any], options: Mapping[str, Any]) -> Address:
-    arguments |= {name: options[name] for name in _TLS_OPTIONS if name in options}
-    arguments["ssl_check_hostname"] = _flag(
-        options.get("ssl_check_hostname", True), "ssl_check_hostname"
-    )
+def _of_tls(options: Mapping[str, Any]) -> dict[str, Any]:
+    told = {name: options[name] for name in _TLS_OPTIONS if name in options}
+    told["ssl_check_hostname"] = _flag(options.get("ssl_check_hostname", True), "ssl_check_hostname")
     if "ssl_cert_reqs" in options:
-        arguments["ssl_cert_reqs"] = _cert_reqs(options["ssl_cert_reqs"])
-        if arguments["ssl_cert_reqs"] == "none":
-            arguments["ssl_check_hostname"] = False
-    return Address(
-        server,
-        lambda: _blocking.SSLConnection(**arguments),
-        lambda: _awaited.SSLConnection(**_without_limits(arguments)),
-    )
+        told["ssl_cert_reqs"] = _cert_reqs(options["ssl_cert_reqs"])
+        if told["ssl_cert_reqs"] == "none":
+            told["ssl_check_hostname"] = False
+    return told
 
 
-def _without_limits(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+def without_limits(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the arguments of an awaited connection: its limit is the one around the whole errand.
 
     The client would limit each command besides, with ``asyncio.wait_for``. Before Python 3.12 that
@@ -139,8 +171,7 @@ def _refuse_tls(scheme: str, options: Mapping[str, Any]) -> None:
             )
 
 
-def _database(parts: SplitResult, options: Mapping[str, Any]) -> int:
-    said = parts.path.strip("/") if parts.scheme != "unix" else ""
+def _database(said: str, options: Mapping[str, Any]) -> int:
     if said and "db" in options:
         raise ConfigurationError(
             f"the database is given twice, as {said!r} in the URL and as db={options['db']!r}"
@@ -213,7 +244,7 @@ def address_of_client(client: Any, timeout: float) -> Address:
     return Address(
         _name_of(arguments),
         lambda: blocking(**(other if is_async else own)),
-        lambda: awaited(**_without_limits(own if is_async else other)),
+        lambda: awaited(**without_limits(own if is_async else other)),
     )
 
 

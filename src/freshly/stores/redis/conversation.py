@@ -1,10 +1,10 @@
-"""Talk with the primary: greet it, prove that it was it, and tell a new one what it may not know."""
+"""Talk with one primary: greet it, prove that it was it, and tell it what it may not know."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
-from secrets import token_hex
+from time import monotonic
 from typing import Any, NamedTuple
 
 from redis.exceptions import ConnectionError as NoConnection
@@ -12,118 +12,185 @@ from redis.exceptions import ResponseError
 
 from ...errors import StoreError
 from ..watch import Turn, Watch
-from .failures import explained, is_not_primary
-from .journal import Journal
+from .failures import FAILURES, explained, is_elsewhere, is_not_primary
 from .layout import HEAD, Layout
-from .line import WHO_ANSWERS, Line, Question
+from .line import WHAT_TIME, WHO_ANSWERS, WHO_ARE_YOU, Line, Question
 from .lines import Lines
+from .met import Met
+from .phrases import Phrases
+from .primary import Primary
 from .reading import other_layout
-from .scripts import CLEAR, OPEN, RELEASE, STAMP, Call
 
 # A connection may turn out to be dead, or to lead to a server that is no primary any more; the next
 # one is new. A third attempt would meet a server that changes faster than that.
 ATTEMPTS = 3
 
-# More names in one call would keep the server from everybody else for too long.
-NAMES_A_CALL = 1000
+
+class Witness(NamedTuple):
+    """Who gave a reply, and what time it was there in milliseconds; 0.0 if nobody asked for that."""
+
+    fence: bytes
+    time: float
 
 
 class Answer(NamedTuple):
+    """Replies, each with its witness."""
+
     replies: list[Any]
-    fence: bytes
+    witnesses: Sequence[Witness]
+
+    @property
+    def fence(self) -> bytes:
+        return self.witnesses[0].fence
 
 
-class Fence:
-    """The primary that this process last met, and that has been told the journal."""
+class Request(NamedTuple):
+    """What one primary is asked, and which buckets that touches.
 
-    def __init__(self, journal: Journal) -> None:
-        self.now: bytes | None = None
-        self.journal = journal
+    The replies of a ``proven`` request count only if the primary gave them. ``tolerant`` leaves the
+    error of a value of another type among them. ``timed`` asks for the time as well. ``always`` asks
+    a server that seems down, too.
+    """
+
+    questions: Sequence[Question]
+    buckets: Collection[int]
+    proven: bool = False
+    tolerant: bool = False
+    timed: bool = False
+    always: bool = False
+
+    @property
+    def extras(self) -> list[Question]:
+        extras: list[Question] = [WHAT_TIME] * self.timed
+        return extras + [WHO_ANSWERS] * self.proven
 
 
-class Conversation:
-    """Questions and answers over the connections of one colour.
+class Conversation(Phrases):
+    """Questions and answers over the connections of one colour to one place.
 
-    A connection counts while the server at its other end is the primary that this process last met.
-    When another one shows itself, the journal is replayed to it before anything is read from it.
+    A connection counts while the server at its other end is the primary that this process last met
+    there. When another one shows itself, the journal is replayed to it, for each bucket that it has
+    taken over, before that bucket is read from it.
     """
 
     def __init__(
-        self, server: str, lines: Lines, layout: Layout, fence: Fence, watch: Watch, max_ttl: float
+        self,
+        primary: Primary,
+        lines: Lines,
+        layout: Layout,
+        met: Met,
+        max_ttl: float,
     ) -> None:
-        self._server = server
-        self._lines = lines
-        self._layout = layout
-        self._fence = fence
-        self._watch = watch
-        self._max_ttl = int(max_ttl * 1000)
+        super().__init__(layout, max_ttl)
+        self.primary = primary
+        self.lines = lines
+        self._met = met
+        # Where there is one place there is one primary, and it has all buckets.
+        self._all = range(layout.buckets)
 
     async def read(self, questions: Sequence[Question]) -> Answer:
         """Return the replies, of which it is proven that the primary gave them."""
-        answer = await self._ask([*questions, WHO_ANSWERS], proven=True)
-        return Answer(answer.replies[:-1], answer.fence)
+        return await self._ask(Request(questions, self._all, proven=True, tolerant=True))
 
-    async def write(self, questions: Sequence[Question], *, always: bool = False) -> Answer:
-        """Return the replies. Scripts among the questions see to it that the primary runs them."""
-        return await self._ask(questions, proven=False, always=always)
-
-    async def _ask(
-        self, questions: Sequence[Question], *, proven: bool, always: bool = False
+    async def write(
+        self, questions: Sequence[Question], *, always: bool = False, timed: bool = False
     ) -> Answer:
-        errand = partial(self._errand, questions, proven)
-        return await self._watch.ask(partial(self._try, errand), always=always)
+        """Return the replies.
+
+        Scripts among the questions see to it that a primary runs them. Where another one may replace
+        it, that it has still its replicas says that it was not superseded when it did.
+        """
+        proven = self.primary.is_replaceable
+        return await self._ask(Request(questions, self._all, proven=proven, always=always, timed=timed))
+
+    async def everywhere(self, question: Question) -> list[Answer]:
+        """Ask each primary that there is."""
+        return [await self.write([question])]
+
+    async def _ask(self, request: Request) -> Answer:
+        work = partial(self._try, partial(self._errand, request))
+        return await self.watch.ask(work, always=request.always)
+
+    @property
+    def watch(self) -> Watch:
+        return self.primary.watch
+
+    async def attempt(self, request: Request) -> Answer | None:
+        """Ask once; return ``None`` if the server is not what it was, and is to be found anew.
+
+        Replies that say that something is elsewhere are left among the others.
+        """
+        return await self.watch.ask(partial(self._attempt, request), always=request.always)
 
     async def _try(
         self, errand: Callable[[Turn, Line], Awaitable[Answer | None]], turn: Turn
     ) -> Answer:
         for _ in range(ATTEMPTS):
-            answer = await self._lines.run(partial(errand, turn))
+            answer = await self.lines.run(partial(errand, turn))
             if answer is not None:
                 return answer
         raise StoreError(
-            f"{self._server} is no primary, or changes its role faster than it can be asked"
+            f"{self.primary.server} is no primary, or changes its role faster than it can be asked"
         )
 
-    async def _errand(
-        self, questions: Sequence[Question], proven: bool, turn: Turn, line: Line
-    ) -> Answer | None:
+    async def _attempt(self, request: Request, turn: Turn) -> Answer | None:
+        return await self.lines.run(partial(self._errand, request, turn))
+
+    async def _errand(self, request: Request, turn: Turn, line: Line) -> Answer | None:
         """Ask on ``line``; return ``None`` if it is to be asked again on a new one."""
         turn.begin()
+        try:
+            replies = await self._replies(request, line)
+        except FAILURES:
+            # What ended one of them has probably ended all, and another server may be primary soon.
+            self.lines.forget_like(line)
+            raise
+        if replies is None or self._is_outdated(request, line, replies):
+            self.lines.forget_like(line)
+            await line.hang_up()
+            return None
+        line.answered_at = monotonic()
+        for reply in replies:
+            if not (request.tolerant and _is_foreign(reply)) and not is_elsewhere(reply):
+                self._check(reply)
+        assert line.fence is not None
+        count = len(request.questions)
+        time = _milliseconds(replies[count]) if request.timed else 0.0
+        return Answer(replies[:count], [Witness(line.fence, time)] * count)
+
+    async def _replies(self, request: Request, line: Line) -> list[Any] | None:
         is_new = line.fence is None
         if is_new:
-            await self._lines.greeted(line, self._greet)
-        elif line.fence != self._fence.now:
-            await self._give_up(line)
+            await self.lines.greeted(line, self._greet)
+        if line.fence != self.primary.fence or line.is_over or self._is_too_old(line):
             return None
         try:
-            replies = await line.ask(questions)
+            await self._meet(line, request.buckets)
+            return await line.ask([*request.questions, *request.extras])
         except NoConnection:
             if is_new and not line.is_over:
                 raise
             # It was idle, and may have ended long ago; or another caller has given it up.
-            await self._give_up(line)
             return None
-        if self._is_outdated(line, replies, proven=proven):
-            await self._give_up(line)
-            return None
-        for reply in replies:
-            if not (proven and _is_foreign(reply)):
-                self._check(reply)
-        assert line.fence is not None
-        return Answer(replies, line.fence)
 
-    async def _give_up(self, line: Line) -> None:
-        self._lines.forget_like(line)
-        await line.hang_up()
+    def _is_too_old(self, line: Line) -> bool:
+        longest = self.primary.longest_silence
+        return longest is not None and monotonic() - line.answered_at > longest
 
-    def _is_outdated(self, line: Line, replies: Sequence[Any], *, proven: bool) -> bool:
+    def _is_outdated(self, request: Request, line: Line, replies: Sequence[Any]) -> bool:
         """Return whether the server is another than it was, or no primary."""
-        if proven and not line.proves(replies[-1]):
+        if request.proven and not self._is_proof(line, replies[-1]):
             return True
         if any(is_not_primary(reply) for reply in replies):
             return True
         # Another connection has met another primary meanwhile.
-        return line.fence != self._fence.now
+        return line.fence != self.primary.fence or not self._met.all_at(line.fence, request.buckets)
+
+    def _is_proof(self, line: Line, info: Any) -> bool:
+        if not line.proves(info):
+            return False
+        # A replica that is promoted leaves its primary first, and only then is told of.
+        return not (self.primary.is_replaceable and line.has_lost_a_replica(info))
 
     def _check(self, reply: Any) -> None:
         if not isinstance(reply, ResponseError):
@@ -131,70 +198,39 @@ class Conversation:
         said = str(reply)
         if said.startswith("LAYOUT"):
             raise other_layout(self._layout, said.partition(" ")[2].encode())
-        raise explained(self._server, reply)
+        raise explained(self.primary.server, reply)
 
     async def _greet(self, line: Line) -> None:
-        """Learn who is at the other end, and make the bucket ready in which all processes meet."""
-        (reply,) = await line.ask([self.opening(0, HEAD)])
-        self._check(reply)
-        line.fence, version = reply[0], reply[1]
-        line.is_modern = int(version.split(b".")[0]) >= 7
-        if line.fence != self._fence.now:
-            await self._replay(line)
-            self._fence.now = line.fence
-
-    async def _replay(self, line: Line) -> None:
-        everything, names = self._fence.journal.names()
-        calls: list[Question] = list(self.clearing()) if everything else []
-        for reply in await line.ask([*calls, *self.stamping(names)] or [("PING",)]):
+        """Learn who is at the other end; hang up if it is no primary."""
+        replies = await line.ask(WHO_ARE_YOU)
+        for reply in replies:
             self._check(reply)
+        line.answered_at = monotonic()
+        if line.greeted(*replies):
+            self.primary.fence = line.fence
+        else:
+            await line.hang_up()
 
-    # -- calls of scripts --------------------------------------------------------------------
+    async def _meet(self, line: Line, buckets: Collection[int]) -> None:
+        """Make sure of ``buckets`` that the server at the other end knows what it may have to know.
 
-    def opening(self, bucket: int, fields: Sequence[bytes]) -> Call:
-        return OPEN.command([self._layout.bucket(bucket)], [token_hex(9), self._layout.text, *fields])
-
-    def stamping(self, names: Sequence[bytes], *, token: str = "", hold: int = 0) -> list[Question]:
-        """Return the calls that stamp ``names``, which have their kind in front."""
-        return [call for _, _, call in self.stamping_by_bucket(names, token=token, hold=hold)]
-
-    def stamping_by_bucket(
-        self, names: Sequence[bytes], *, token: str = "", hold: int = 0
-    ) -> list[tuple[int, Sequence[bytes], Call]]:
-        """Return the same calls, each with its bucket and its names."""
-        layout = self._layout
-        calls: list[tuple[int, Sequence[bytes], Call]] = []
-        for bucket in range(layout.buckets):
-            mine = [name for name in names if _is_in(layout, bucket, name)]
-            for start in range(0, len(mine), NAMES_A_CALL):
-                some = mine[start : start + NAMES_A_CALL]
-                arguments: list[bytes | str | int] = [
-                    token_hex(9),
-                    layout.text,
-                    self._max_ttl,
-                    token,
-                    hold,
-                    *some,
-                ]
-                keys = [layout.bucket(bucket), layout.channel(bucket)]
-                calls.append((bucket, some, STAMP.command(keys, arguments)))
-        return calls
-
-    def releasing(self, token: str, names: Sequence[bytes]) -> list[Call]:
-        """Return the calls that end the holds of ``token`` on ``names``, and stamp nothing."""
-        layout, calls = self._layout, []
-        for bucket in range(layout.buckets):
-            if mine := [name for name in names if _is_in(layout, bucket, name)]:
-                arguments: list[bytes | str | int] = [token_hex(9), layout.text, token, *mine]
-                calls.append(RELEASE.command([layout.bucket(bucket)], arguments))
-        return calls
-
-    def clearing(self) -> list[Call]:
-        layout = self._layout
-        return [
-            CLEAR.command([layout.bucket(bucket), layout.channel(bucket)], [token_hex(9), layout.text])
-            for bucket in range(layout.buckets)
-        ]
+        They are opened, so that two layouts meet in them, and told the journal.
+        """
+        assert line.fence is not None
+        unknown = self._met.not_at(line.fence, buckets)
+        if not unknown:
+            return
+        everything, names = self._met.journal.names()
+        calls: list[Question] = [self.opening(bucket, HEAD) for bucket in unknown]
+        calls += self.clearing(unknown) if everything else []
+        calls += self.stamping(names, buckets=unknown)
+        replies = await line.ask(calls)
+        if any(is_not_primary(reply) or is_elsewhere(reply) for reply in replies):
+            # It is told when it is found; what follows is answered in the same way.
+            return
+        for reply in replies:
+            self._check(reply)
+        self._met.note(line.fence, unknown)
 
 
 def _is_foreign(reply: Any) -> bool:
@@ -202,6 +238,6 @@ def _is_foreign(reply: Any) -> bool:
     return isinstance(reply, ResponseError) and str(reply).startswith("WRONGTYPE")
 
 
-def _is_in(layout: Layout, bucket: int, name: bytes) -> bool:
-    # A pattern may mean keys of any bucket.
-    return name[:1] == b"*" or layout.bucket_of_bytes(name[1:]) == bucket
+def _milliseconds(time: Sequence[Any]) -> float:
+    """Return the reply to TIME in milliseconds."""
+    return int(time[0]) * 1000 + int(time[1]) / 1000

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from redis.exceptions import (
+    AskError,
     AuthenticationError,
     AuthorizationError,
     BusyLoadingError,
+    ClusterDownError,
+    MasterDownError,
     NoPermissionError,
     OutOfMemoryError,
+    ReadOnlyError,
     RedisError,
     ResponseError,
+    TryAgainError,
 )
 
 from ...errors import StoreError, StoreUnreachableError
@@ -57,5 +62,9 @@ def _refused(server: str, said: str) -> StoreError:
 
 def is_not_primary(error: object) -> bool:
     """Return whether an error reply says that another server is the primary now."""
-    said = str(error) if isinstance(error, ResponseError) else ""
-    return "READONLY" in said or "MASTERDOWN" in said
+    return isinstance(error, ReadOnlyError | MasterDownError)
+
+
+def is_elsewhere(error: object) -> bool:
+    """Return whether a node of a cluster says that it cannot answer, and another one may."""
+    return isinstance(error, AskError | TryAgainError | ClusterDownError)

@@ -10,11 +10,11 @@ from ...core.undelivered import Undelivered
 from ...errors import StoreError
 from ..delivery import Delivery
 from .codecs import Codecs
-from .conversation import Fence
 from .journal import Journal
 from .keeper import Keeper
 from .kept import Kept
 from .layout import Layout
+from .met import Met
 from .reading import Moment, Position
 
 
@@ -42,14 +42,14 @@ class Hub:
         self.keeper = keeper
         self.invalidations = 0
         self.journal = Journal(now)
-        self.fence = Fence(self.journal)
+        self.met = Met(self.journal)
         self._begin()
 
     def forget_parent(self) -> None:
         """Begin anew in a forked child: what the parent owes, the parent delivers."""
         self.journal.begin()
         self.keeper.begin()
-        self.fence.now = None
+        self.met.begin()
         self._begin()
 
     def _begin(self) -> None:

@@ -32,7 +32,16 @@ class Line:
     ended, or had led to another server. ``opening`` is what makes it ready, where several wait for it.
     """
 
-    __slots__ = ("fence", "generation", "is_modern", "is_over", "opening", "wire")
+    __slots__ = (
+        "answered_at",
+        "fence",
+        "generation",
+        "is_modern",
+        "is_over",
+        "opening",
+        "replicas",
+        "wire",
+    )
 
     def __init__(self, wire: Wire, generation: int) -> None:
         self.wire = wire
@@ -41,6 +50,10 @@ class Line:
         self.fence: bytes | None = None
         self.is_modern = False
         self.is_over = False
+        #: When it last answered, on the clock of ``monotonic``.
+        self.answered_at = 0.0
+        #: How many replicas the primary had when the connection was opened.
+        self.replicas = 0
 
     async def ask(self, questions: Sequence[Question]) -> list[Any]:
         """Send ``questions`` together and return the replies, errors among them."""
@@ -62,6 +75,16 @@ class Line:
         self.is_over = True
         await self.wire.hang_up()
 
+    def greeted(self, server: bytes | str, replication: bytes | str) -> bool:
+        """Note who gave these replies to INFO; return whether it is a primary."""
+        told = _told(server) | _told(replication)
+        self.is_modern = int(told["redis_version"].split(".")[0]) >= 7
+        if told["role"] != "master":
+            return False
+        self.fence = f"{told['run_id']}.{told['master_replid']}".encode()
+        self.replicas = int(told["connected_slaves"])
+        return True
+
     def proves(self, info: Any) -> bool:
         """Return whether ``info``, the last reply of a batch, says that the same primary answered."""
         if not isinstance(info, bytes | str) or self.fence is None:
@@ -70,6 +93,21 @@ class Line:
         replid = self.fence.rpartition(b".")[2]
         return b"role:master\r" in text and b"master_replid:" + replid in text
 
+    def has_lost_a_replica(self, info: bytes | str) -> bool:
+        """Return whether a replica has left since the connection was opened: perhaps to be primary."""
+        text = info.encode() if isinstance(info, str) else info
+        count = text.partition(b"connected_slaves:")[2].partition(b"\r")[0]
+        return int(count) < self.replicas
 
+
+def _told(info: bytes | str) -> dict[str, str]:
+    text = info if isinstance(info, str) else info.decode()
+    pairs = (line.partition(":") for line in text.splitlines())
+    return {name: value for name, _, value in pairs}
+
+
+#: What a new connection is asked first.
+WHO_ARE_YOU: Sequence[Command] = (("INFO", "server"), ("INFO", "replication"))
+WHAT_TIME: Command = ("TIME",)
 #: The last question of a batch whose answers have to be those of the primary.
 WHO_ANSWERS: Command = ("INFO", "replication")

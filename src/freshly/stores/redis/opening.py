@@ -24,7 +24,9 @@ from .conversation import Conversation
 from .hub import Hub
 from .keeper import Keeper
 from .layout import Layout
+from .primary import Primary
 from .refusals import Refusals
+from .sentinel import sentinel_address
 from .store import RedisStore
 from .threads import BlockingLines
 
@@ -43,9 +45,13 @@ DEFAULT_POOL_SIZE = 10
 
 
 def far_address(url: str, options: Mapping[str, Any], timeout: float) -> Address:
-    """Return where the server is, by the URL or by an existing client."""
+    """Return where the server is, by the URL or by a client of the user's."""
     client = options.get("client")
-    return address_of(url, options, timeout) if client is None else address_of_client(client, timeout)
+    if client is not None:
+        return address_of_client(client, timeout)
+    if "+sentinel://" in url:
+        return sentinel_address(url, options, timeout)
+    return address_of(url, options, timeout)
 
 
 def open_redis(
@@ -102,13 +108,15 @@ def _both(hub: Hub, address: Address, watch: Watch, size: int, timeout: float) -
     awaited = AsyncLines(address.server, address.dial_awaited, size=size, timeout=timeout)
     blocking = BlockingLines(address.server, address.dial, size=size, timeout=timeout)
 
+    primary = Primary(address.server, watch, longest_silence=address.longest_silence)
+
     def side(lines: Any, asking: type[Asking]) -> RedisStore:
-        talk = Conversation(address.server, lines, hub.layout, hub.fence, watch, hub.max_ttl)
+        talk = Conversation(primary, lines, hub.layout, hub.met, hub.max_ttl)
         return RedisStore(hub, lines, talk, asking(hub, talk))
 
     store, twin = side(awaited, AskingTogether), side(blocking, Asking)
     store.twin = twin.twin = twin
-    _OURS.update((hub, awaited, blocking))
+    _OURS.update((hub, primary, awaited, blocking))
     return store
 
 
