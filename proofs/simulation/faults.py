@@ -100,6 +100,14 @@ class Faults:
             chance.random() * fault.seconds, lambda: self._site.fail_over(lag, keeps_links=True)
         )
 
+    def _split(self, fault: Fault, chance: Random) -> None:
+        self._site.split(
+            chance.random() * fault.seconds,
+            fault.seconds,
+            self._processes[fault.process],
+            keeps_links=chance.random() < 0.5,
+        )
+
     # -- processes ---------------------------------------------------------------------------
 
     def _pause(self, fault: Fault, chance: Random) -> None:

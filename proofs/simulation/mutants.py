@@ -1,7 +1,6 @@
 """The code with one guard taken out. The judge has to notice each, or it would notice nothing.
 
-Each mutant replaces a few attributes while it is applied; the protocol's model has its guards by the
-same names where there are such.
+Each mutant replaces a few attributes, or a piece of a Lua file, while it is applied.
 """
 
 from __future__ import annotations
@@ -9,10 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha1
 from typing import Any
 
+from freshly.core.engine import Engine
 from freshly.core.flight import Flights
-from freshly.stores.redis.reading import Bucket, Position
+from freshly.core.riding import Riding
+from freshly.core.undelivered import Undelivered
+from freshly.errors import StoreError
+from freshly.stores.redis.aio import AsyncLines
+from freshly.stores.redis.invalidations import Invalidations
+from freshly.stores.redis.journal import Journal
+from freshly.stores.redis.landing import Landing
+from freshly.stores.redis.line import Line
+from freshly.stores.redis.looks import Looks
+from freshly.stores.redis.reading import Bucket, Position, Reading
+from freshly.stores.redis.scripts import Script
 from freshly.stores.redis.store import RedisStore
 
 #: Replaces an attribute of an object, and sees to it that it comes back.
@@ -31,11 +42,11 @@ class Mutant:
     def applied(self) -> Iterator[None]:
         undo: list[tuple[Any, str, Any]] = []
 
-        def replace(where: Any, name: str, value: Any) -> None:
+        def put(where: Any, name: str, value: Any) -> None:
             undo.append((where, name, where.__dict__[name]))
             setattr(where, name, value)
 
-        self.change(replace)
+        self.change(put)
         try:
             yield
         finally:
@@ -43,11 +54,50 @@ class Mutant:
                 setattr(where, name, value)
 
 
-def _nothing(replace: Replace) -> None:
+MUTANTS: dict[str, Mutant] = {}
+
+
+def mutant(says: str) -> Callable[[Callable[[Replace], None]], Callable[[Replace], None]]:
+    """Name a mutant after the function that makes it."""
+
+    def named(change: Callable[[Replace], None]) -> Callable[[Replace], None]:
+        name = "" if change is as_it_is else change.__name__
+        MUTANTS[name] = Mutant(name, says, change)
+        return change
+
+    return named
+
+
+def as_it_is(put: Replace) -> None:
     return
 
 
-def stamp_after_load(replace: Replace) -> None:
+mutant("the code as it is")(as_it_is)
+
+
+def _lua(put: Replace, *changes: tuple[str, str], script: str = "") -> None:
+    """Replace pieces of the Lua files, of one script or of all."""
+    original = Script.source
+    made: dict[tuple[str, bool], tuple[str, str]] = {}
+
+    def source(self: Script, *, is_modern: bool) -> tuple[str, str]:
+        place = self.name, is_modern
+        if place not in made:
+            text = original(self, is_modern=is_modern)[0]
+            for before, after in changes if script in ("", self.name) else ():
+                assert not script or before in text, f"{before!r} is nowhere in {self.name}.lua"
+                text = text.replace(before, after)
+            made[place] = text, sha1(text.encode()).hexdigest()
+        return made[place]
+
+    put(Script, "source", source)
+
+
+# -- stamps ----------------------------------------------------------------------------------------
+
+
+@mutant("an entry is as new as the moment it is stored")
+def stamp_after_load(put: Replace) -> None:
     original = RedisStore.land_many
 
     async def land_many(self: RedisStore, landings: Any, *rest: Any) -> Any:
@@ -56,31 +106,184 @@ def stamp_after_load(replace: Replace) -> None:
             entry.stamp = entry.seen = moment
         return await original(self, landings, *rest)
 
-    replace(RedisStore, "land_many", land_many)
+    put(RedisStore, "land_many", land_many)
 
 
-def no_nonce(replace: Replace) -> None:
+@mutant("positions of two different buckets are compared")
+def no_nonce(put: Replace) -> None:
     original = Bucket.is_valid
 
     def is_valid(self: Bucket, position: Position, field: bytes) -> bool:
         return original(self, Position(self.position.nonce, position.sequence), field)
 
-    replace(Bucket, "is_valid", is_valid)
+    put(Bucket, "is_valid", is_valid)
 
 
-def join_without_stamp(replace: Replace) -> None:
+@mutant("an outer entry has its own stamp, not the oldest of what it was made from")
+def no_inherited_stamp(put: Replace) -> None:
+    put(RedisStore, "inherit", lambda self, stamp, handed_on: stamp)
+
+
+@mutant("only the tags that a function names are looked at, not those of the entry")
+def no_tags_of_the_entry(put: Replace) -> None:
+    original = Reading.is_tag_valid
+
+    async def with_all_tags(self: Looks, batch: Any, reading: Reading, frames: Any) -> Reading:
+        return reading
+
+    def is_tag_valid(self: Reading, tag: str, position: Any) -> bool:
+        return not self.knows([tag]) or original(self, tag, position)
+
+    put(Looks, "_with_all_tags", with_all_tags)
+    put(Reading, "is_tag_valid", is_tag_valid)
+    put(Reading, "is_marked_stale", lambda self, tag, position: False)
+
+
+@mutant("deleted patterns are not compared with the key")
+def no_patterns(put: Replace) -> None:
+    put(Bucket, "spares", lambda self, position, key: True)
+
+
+@mutant("a pattern deleted while a stamped value is set is older than its key's stamp")
+def no_patterns_since_the_stamp(put: Replace) -> None:
+    original = Landing.call
+
+    def call(self: Landing, layout: Any) -> Any:
+        return original(self._replace(since=None), layout)
+
+    put(Landing, "call", call)
+
+
+@mutant("a key is deleted, and not stamped")
+def delete_without_stamp(put: Replace) -> None:
+    async def delete(self: Invalidations, keys: Any, hold: Any = None) -> int:
+        count = await self._values.count(tuple(keys))
+        await self._values.drop(tuple(keys))
+        return count
+
+    put(Invalidations, "delete", delete)
+
+
+@mutant("old stamps are dropped, and the floor stays where it is")
+def prune_without_floor(put: Replace) -> None:
+    _lua(put, ("redis.call('HSET', bucket, '_', whole(f))", "f = f"), script="prune")
+
+
+@mutant("a bucket that is cleared keeps its nonce")
+def clear_without_nonce(put: Replace) -> None:
+    before = "local nonce = new_nonce(ARGV[1], redis.call('TIME'))"
+    _lua(put, (before, "local nonce = redis.call('HGET', bucket, '!')"), script="clear")
+
+
+# -- joins -----------------------------------------------------------------------------------------
+
+
+@mutant("who comes later joins whatever is in the air")
+def join_without_stamp(put: Replace) -> None:
     original = Flights.board
 
     def board(self: Flights, key: str, stamp: Any, may_join: Any) -> Any:
         return original(self, key, stamp, lambda flight: True)
 
-    replace(Flights, "board", board)
+    put(Flights, "board", board)
 
 
-_ALL = (
-    Mutant("", "the code as it is", _nothing),
-    Mutant("stamp_after_load", "an entry is as new as the moment it is stored", stamp_after_load),
-    Mutant("no_nonce", "positions of two different buckets are compared", no_nonce),
-    Mutant("join_without_stamp", "who comes later joins whatever is in the air", join_without_stamp),
-)
-MUTANTS = {mutant.name: mutant for mutant in _ALL}
+@mutant("a join is not judged by the tags that the result told")
+def join_not_judged_at_the_end(put: Replace) -> None:
+    async def was_overtaken(self: Riding, flight: Any, call: Any) -> bool:
+        return False
+
+    put(Riding, "_was_overtaken", was_overtaken)
+
+
+@mutant("an expired value stands in for a failed load without another look")
+def stand_in_without_look(put: Replace) -> None:
+    seen: dict[tuple[Engine, str], Any] = {}
+    looking, standing = Engine._look, Engine._stand_in
+
+    async def look(self: Engine, key: str, *rest: Any) -> Any:
+        found = await looking(self, key, *rest)
+        if found.entry is not None:
+            seen[self, key] = found.entry
+        return found
+
+    async def stand_in(self: Engine, flight: Any, call: Any, *, is_pilot: bool) -> Any:
+        if (self, call.key) not in seen:
+            return await standing(self, flight, call, is_pilot=is_pilot)
+        return self._serve(call, seen[self, call.key], self._runtime.now())
+
+    put(Engine, "_look", look)
+    put(Engine, "_stand_in", stand_in)
+
+
+# -- primaries -------------------------------------------------------------------------------------
+
+
+@mutant("a bucket is believed whoever made it")
+def no_fence(put: Replace) -> None:
+    _lua(put, ("or found[2] ~= fence ", ""))
+    original = Bucket.__init__
+
+    def init(self: Bucket, fields: Any, fence: bytes) -> None:
+        original(self, fields, fields.get(b"@") or fence)
+
+    put(Bucket, "__init__", init)
+
+
+@mutant("a primary is known by its run, not by its replication")
+def fence_of_run_only(put: Replace) -> None:
+    _lua(put, ("return nil, run .. '.' .. replid,", "return nil, run .. '.0',"))
+
+    def proves(self: Line, info: Any) -> bool:
+        return isinstance(info, bytes | str) and b"role:master" in (
+            info if isinstance(info, bytes) else info.encode()
+        )
+
+    put(Line, "proves", proves)
+
+
+@mutant("nobody proves that a primary answered a read")
+def no_proof(put: Replace) -> None:
+    put(Line, "proves", lambda self, info: True)
+
+
+@mutant("a new primary is not told the last invalidations again")
+def no_replay(put: Replace) -> None:
+    put(Journal, "names", lambda self: (False, []))
+
+
+# -- failures --------------------------------------------------------------------------------------
+
+
+@mutant("an invalidation that could not be delivered is not obeyed here")
+def undelivered_not_obeyed(put: Replace) -> None:
+    put(Undelivered, "covers", lambda self, key, tags, since: False)
+
+
+@mutant("an invalidation that failed returns as if it had not")
+def failures_swallowed(put: Replace) -> None:
+    original = Invalidations.invalidate
+
+    async def invalidate(self: Invalidations, tags: Any, hold: Any = None) -> Any:
+        try:
+            return await original(self, tags, hold)
+        except StoreError:
+            return self._hub.moment
+
+    put(Invalidations, "invalidate", invalidate)
+
+
+@mutant("a connection is used again though a reply may be under way")
+def connections_kept_after_cancelling(put: Replace) -> None:
+    async def run(self: AsyncLines, pool: Any, errand: Any) -> Any:
+        if not pool.idle:
+            return await original(self, pool, errand)
+        line = pool.idle.pop()
+        try:
+            return await errand(line)
+        finally:
+            if not line.is_over:
+                pool.idle.append(line)
+
+    original = AsyncLines._run
+    put(AsyncLines, "_run", run)

@@ -10,13 +10,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 from .loop import SimulatedLoop
 from .node import Node
 from .pipe import Pipe
 from .session import Session
 from .world import World
+
+
+class Owner(Protocol):
+    """A process. ``superseded`` counts what was answered to it by a primary that is none any more."""
+
+    superseded: int
 
 
 class NoSocket:
@@ -44,7 +50,7 @@ class Weather:
 class Link:
     """One connection, from a process to a server."""
 
-    def __init__(self, network: Network, node: Node, owner: object, chance: Random) -> None:
+    def __init__(self, network: Network, node: Node, owner: Owner, chance: Random) -> None:
         self.node, self.owner = node, owner
         self.is_over = False
         world, weather = network.world, network.weather_of(node)
@@ -82,6 +88,8 @@ class Link:
         self._session.receive(data)
 
     def _reply(self, data: bytes) -> None:
+        if self.node.is_superseded:
+            self.owner.superseded += 1
         self._down.send(data)
 
     def _answered(self, data: bytes) -> None:
@@ -173,11 +181,11 @@ class Network:
     def links_to(self, node: Node) -> list[Link]:
         return [link for link in self.links if link.node is node]
 
-    def links_of(self, owner: object) -> list[Link]:
+    def links_of(self, owner: Owner) -> list[Link]:
         return [link for link in self.links if link.owner is owner]
 
     async def connect(
-        self, loop: SimulatedLoop, owner: object, factory: Callable[[], Any], host: str
+        self, loop: SimulatedLoop, owner: Owner, factory: Callable[[], Any], host: str
     ) -> tuple[Client, Any]:
         """Connect from a loop; what goes wrong is what an operating system says."""
         link, delay = self.dial(owner, host)
@@ -189,7 +197,7 @@ class Network:
         protocol.connection_made(client)
         return client, protocol
 
-    def dial(self, owner: object, host: str) -> tuple[Link | None, float]:
+    def dial(self, owner: Owner, host: str) -> tuple[Link | None, float]:
         """Return a link that is ready after so many seconds, ``None`` if nobody answers there."""
         self.dialled += 1
         node = self._find(host)

@@ -46,6 +46,8 @@ class Node:
         self.data = Database()
         self.is_master = True
         self.is_loading = False
+        #: It takes itself for the primary, and another one is.
+        self.is_superseded = False
         self.run_id = random_id(chance)
         self.replid = random_id(chance)
         #: The channels of each kind: PUBLISH and SPUBLISH do not meet.
@@ -70,17 +72,17 @@ class Node:
         """Begin anew with ``data``: another run, which knows no scripts, and of its past nothing."""
         self.data = data
         self.run_id, self.replid = random_id(chance), random_id(chance)
-        self.is_master, self.is_loading = True, False
+        self.is_master, self.is_loading, self.is_superseded = True, False, False
         self._known.clear()
         self.subscribers.clear()
 
     def promote(self, data: Database, chance: Random) -> None:
         self.data = data
-        self.is_master, self.replid = True, random_id(chance)
+        self.is_master, self.is_superseded, self.replid = True, False, random_id(chance)
 
     def follow(self, other: Node) -> None:
         """Become a replica of ``other``, and have its data."""
-        self.is_master, self.replid = False, other.replid
+        self.is_master, self.is_superseded, self.replid = False, False, other.replid
         self.data = other.data.as_of(self._at())
 
     def forget_scripts(self) -> None:

@@ -48,6 +48,7 @@ FAULTS = {
     "fail over": 10,
     "fail over quietly": 10,
     "fail over and back": 8,
+    "split": 10,
     "pause": 12,
     "crash": 6,
     "vanish": 3,
@@ -92,6 +93,7 @@ class Plan:
     colours: tuple[str, ...]
     version: str
     max_hold: float
+    max_ttl: float
     lease: float
     timeout: float
     speeds: Speeds
@@ -125,6 +127,7 @@ def plan_of(seed: int, *, faults: int | None = None) -> Plan:
         colours=colours,
         version=chance.choice(("6.2.14", "7.4.0", "8.2.3")),
         max_hold=chance.choice((0.0, 0.0, 0.5)),
+        max_ttl=chance.choice((86_400.0, 86_400.0, 0.2)),
         lease=chance.choice((0.0, 0.06, 0.3)),
         timeout=chance.choice((0.1, 0.5)),
         speeds=Speeds(

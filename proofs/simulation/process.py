@@ -25,6 +25,7 @@ class Process:
         self.world, self.network, self.name = world, network, name
         self.chance = world.chance(f"process {name}")
         self.is_dead = self.is_paused = False
+        self.superseded = 0
         self.actors: dict[Actor, None] = {}
         self._rate = 1.0 + self.chance.uniform(-drift, drift)
         self.loop = SimulatedLoop(world, self.chance.random() * 1e5, self._rate, self._dial, self)

@@ -77,3 +77,28 @@ class Site:
         if not keeps_links:
             for link in self.network.links_to(old):
                 link.reset()
+
+    def split(self, lag: float, seconds: float, stays: object, *, keeps_links: bool) -> None:
+        """Promote the other server while the old one goes on as a primary for ``seconds``.
+
+        ``stays`` is the process that the old one goes on serving.
+        """
+        old, new = self.primary, self.other
+        new.promote(old.data.as_of(self._world.now - lag), self._chance)
+        new.is_loading = False
+        self.primary = self.here = new
+        old.is_superseded = True
+        for link in self.network.links_to(old):
+            if link.owner is not stays:
+                link.reset()
+
+        def heal() -> None:
+            # It may have become the primary, or a replica, in another way meanwhile.
+            if not old.is_superseded:
+                return
+            old.follow(self.primary)
+            if not keeps_links:
+                for link in self.network.links_to(old):
+                    link.reset()
+
+        self._world.after(seconds, heal)

@@ -62,6 +62,7 @@ class Crowd:
         self.counts: Counter[str] = Counter()
         #: What no cache may raise, and what a loop heard of.
         self.errors: list[BaseException] = []
+        self._owed: list[tuple[str, int]] = []
         self.left = 0
         #: Which step each caller is at, for who takes its place when the process dies.
         self.done: Counter[int] = Counter()
@@ -70,6 +71,7 @@ class Crowd:
             clock=process.clock,
             dice=self.chance.random,
             timeout=plan.timeout,
+            max_ttl=plan.max_ttl,
             **({"max_hold": plan.max_hold} if plan.max_hold else {}),
             lease=plan.lease or False,
         )
@@ -167,13 +169,18 @@ class Crowd:
                 await self._read(self.faces.read(step.how), subject)
 
     async def _read(self, read: Any, subject: int) -> None:
-        begun = self.journal.begins(f"{subject}")
-        self.journal.ends(begun, await read(subject))
+        begun, before = self.journal.begins(f"{subject}"), self.process.superseded
+        version = await read(subject)
+        if before == self.process.superseded:
+            self.journal.ends(begun, version)
 
     async def _read_many(self, subjects: Sequence[int]) -> None:
         begun = {subject: self.journal.begins(f"{subject}") for subject in subjects}
-        for subject, version in (await self.faces.several(subjects)).items():
-            self.journal.ends(begun[subject], version)
+        before = self.process.superseded
+        found = await self.faces.several(subjects)
+        if before == self.process.superseded:
+            for subject, version in found.items():
+                self.journal.ends(begun[subject], version)
 
     async def _read_impatiently(self, face: str, subject: int, chance: float) -> None:
         task = asyncio.ensure_future(self._read(self.faces.read(face), subject))
@@ -191,6 +198,7 @@ class Crowd:
         def write() -> None:
             written.append(self.source.write(subject))
 
+        before = self.process.superseded
         try:
             await self._invalidate(way, subject, write)
         except StoreError:
@@ -198,7 +206,15 @@ class Crowd:
             if written:
                 self.journal.failed(f"{subject}", written[0])
             raise
-        self.journal.invalidated(f"{subject}", written[0])
+        if before != self.process.superseded:
+            # A primary took it that is none any more. Others are promised nothing before this process
+            # has met the new one, and told it again.
+            self.journal.failed(f"{subject}", written[0])
+            self._owed.append((f"{subject}", written[0]))
+            return
+        owed, self._owed = self._owed, []
+        for one in (*owed, (f"{subject}", written[0])):
+            self.journal.invalidated(*one)
 
     async def _invalidate(self, way: str, subject: int, write: Callable[[], None]) -> None:
         commands = self.faces.commands
