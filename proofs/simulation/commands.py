@@ -43,6 +43,12 @@ def get(data: Database, words: Words) -> Any:
     return _text(data, words[0])
 
 
+def mget(data: Database, words: Words) -> Any:
+    # What is no string counts as nothing here.
+    found = [data.find(key) for key in words]
+    return [value if isinstance(value, bytes) else None for value in found]
+
+
 def set_(data: Database, words: Words) -> Any:
     key, value, *options = words
     expires, only_new = None, False
@@ -170,6 +176,7 @@ def flushall(data: Database, words: Words) -> Any:
 
 READING: dict[bytes, Command] = {
     b"GET": get,
+    b"MGET": mget,
     b"EXISTS": exists,
     b"HGET": hget,
     b"HMGET": hmget,

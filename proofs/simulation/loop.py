@@ -12,7 +12,10 @@ from .actors import Home, turn
 from .world import World
 
 #: Seconds: instants of the loop and of the world differ by less than that after two conversions.
-RESOLUTION = 1e-6
+RESOLUTION = 1e-9
+#: Seconds from one turn to the next at least. Were there none, code that waits for what is left of a
+#: time-out could wait for so little that time stands still.
+TURN = 1e-6
 #: Turns that a loop gets to end what is cancelled in it.
 LAST_TURNS = 50
 
@@ -95,10 +98,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         if self.is_running_now or self.is_paused:
             return
         if self._ready:  # type: ignore[attr-defined]
-            due = self._world.now
+            due = self._world.now + TURN
         elif self._scheduled:  # type: ignore[attr-defined]
             when = self._scheduled[0].when()  # type: ignore[attr-defined]
-            due = max(self._world.now, (when - self._offset) / self._rate)
+            due = max(self._world.now + TURN, (when - self._offset) / self._rate)
         else:
             return
         if self._armed is None or due < self._armed:

@@ -13,16 +13,17 @@ from typing import Any
 
 from freshly.core.engine import Engine
 from freshly.core.flight import Flights
+from freshly.core.load import Load
 from freshly.core.riding import Riding
 from freshly.core.undelivered import Undelivered
 from freshly.errors import StoreError
-from freshly.stores.redis.aio import AsyncLines
+from freshly.stores.redis.duplex import Duplex
 from freshly.stores.redis.invalidations import Invalidations
 from freshly.stores.redis.journal import Journal
 from freshly.stores.redis.landing import Landing
 from freshly.stores.redis.line import Line
 from freshly.stores.redis.looks import Looks
-from freshly.stores.redis.reading import Bucket, Position, Reading
+from freshly.stores.redis.reading import Bucket, Position
 from freshly.stores.redis.scripts import Script
 from freshly.stores.redis.store import RedisStore
 
@@ -119,24 +120,17 @@ def no_nonce(put: Replace) -> None:
     put(Bucket, "is_valid", is_valid)
 
 
-@mutant("an outer entry has its own stamp, not the oldest of what it was made from")
-def no_inherited_stamp(put: Replace) -> None:
-    put(RedisStore, "inherit", lambda self, stamp, handed_on: stamp)
+@mutant("an outer entry does not have the tags of what it was made from")
+def no_tags_handed_on(put: Replace) -> None:
+    put(Load, "collect", lambda self, tags, at, **rest: None)
 
 
 @mutant("only the tags that a function names are looked at, not those of the entry")
 def no_tags_of_the_entry(put: Replace) -> None:
-    original = Reading.is_tag_valid
-
-    async def with_all_tags(self: Looks, batch: Any, reading: Reading, frames: Any) -> Reading:
+    async def with_all_tags(self: Looks, keys: Any, tags: Any, reading: Any, frames: Any) -> Any:
         return reading
 
-    def is_tag_valid(self: Reading, tag: str, position: Any) -> bool:
-        return not self.knows([tag]) or original(self, tag, position)
-
     put(Looks, "_with_all_tags", with_all_tags)
-    put(Reading, "is_tag_valid", is_tag_valid)
-    put(Reading, "is_marked_stale", lambda self, tag, position: False)
 
 
 @mutant("deleted patterns are not compared with the key")
@@ -273,17 +267,14 @@ def failures_swallowed(put: Replace) -> None:
     put(Invalidations, "invalidate", invalidate)
 
 
-@mutant("a connection is used again though a reply may be under way")
-def connections_kept_after_cancelling(put: Replace) -> None:
-    async def run(self: AsyncLines, pool: Any, errand: Any) -> Any:
-        if not pool.idle:
-            return await original(self, pool, errand)
-        line = pool.idle.pop()
-        try:
-            return await errand(line)
-        finally:
-            if not line.is_over:
-                pool.idle.append(line)
+@mutant("the reply to a question that was given up is taken for the next one's")
+def replies_out_of_place(put: Replace) -> None:
+    original = Duplex._take
 
-    original = AsyncLines._run
-    put(AsyncLines, "_run", run)
+    def take(self: Duplex, reply: Any) -> None:
+        while self._waiting and self._waiting[0].future.done():
+            self._waiting.popleft()
+        if self._waiting:
+            original(self, reply)
+
+    put(Duplex, "_take", take)

@@ -123,7 +123,10 @@ class Client(asyncio.Transport):
         if self._is_lost or self._loop.is_closed():
             return
         self._is_lost = self._is_closing = True
-        self._loop.call_soon(self._protocol.connection_lost, error)
+        self._loop.call_soon(self._tell_lost, error)
+
+    def _tell_lost(self, error: Exception | None) -> None:
+        self._protocol.connection_lost(error)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if not self._is_closing:
@@ -131,6 +134,15 @@ class Client(asyncio.Transport):
 
     def writelines(self, list_of_data: Any) -> None:
         self.write(b"".join(list_of_data))
+
+    def set_protocol(self, protocol: Any) -> None:
+        self._protocol = protocol
+
+    def get_protocol(self) -> Any:
+        return self._protocol
+
+    def is_reading(self) -> bool:
+        return not self._is_closing
 
     def close(self) -> None:
         if not self._is_closing:

@@ -18,7 +18,7 @@ from .plan import Plan, Step
 from .process import Process
 from .site import Site
 from .workload import Crowd, Source
-from .world import World
+from .world import Endless, World
 
 #: Seconds of the world in which every history ends: what takes longer hangs.
 LONGEST = 120.0
@@ -80,7 +80,10 @@ class History:
             crowd.begin(self._steps(number))
         for fault in self._plan.faults:
             self._world.at(fault.at, partial(self._faults.do, fault))
-        self._world.run(until=LONGEST, most=MOST_STEPS)
+        try:
+            self._world.run(until=LONGEST, most=MOST_STEPS)
+        except Endless as error:
+            return [f"{error}"]
         return [] if self._is_over() else [f"not over after {self._world.now:.1f} s"]
 
     def _one_is_done(self) -> None:

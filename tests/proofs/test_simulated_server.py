@@ -138,6 +138,7 @@ def words(*parts: Any) -> st.SearchStrategy[Words]:
 
 plain = st.one_of(
     words("GET", keys),
+    words("MGET", keys, keys),
     words("SET", keys, values),
     words("SET", keys, values, "NX", "PX", LONG),
     words("SET", keys, values, "PX", st.sampled_from((1, LONG, 0, "x"))),
