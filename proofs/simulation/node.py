@@ -137,7 +137,9 @@ class Node:
     def _info(self, words: Sequence[bytes]) -> Any:
         server = f"# Server\r\nredis_version:{self.version}\r\nrun_id:{self.run_id}\r\n"
         role = "master" if self.is_master else "slave"
-        replication = f"# Replication\r\nrole:{role}\r\nmaster_replid:{self.replid}\r\n"
+        replication = (
+            f"# Replication\r\nrole:{role}\r\nconnected_slaves:0\r\nmaster_replid:{self.replid}\r\n"
+        )
         match [word.lower() for word in words]:
             case [b"server"]:
                 return Verbatim(server.encode())

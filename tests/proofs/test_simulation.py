@@ -75,7 +75,7 @@ def test_a_failing_history_is_made_smaller_and_says_how_to_see_it_again() -> Non
     def fails(plan: Plan) -> bool:
         return bool(play_plans([plan], "stamp_after_load")[0].violations)
 
-    smaller = shrink(plan, fails, most=25)
+    smaller = shrink(plan, fails, most=60)
 
     assert fails(smaller)
     assert len(smaller.steps) < len(plan.steps) / 2

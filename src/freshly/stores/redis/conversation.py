@@ -193,7 +193,8 @@ class Conversation(Phrases):
         return not (self.primary.is_replaceable and line.has_lost_a_replica(info))
 
     def _check(self, reply: Any) -> None:
-        if not isinstance(reply, ResponseError):
+        # Not all that a server says no by is a ResponseError: that it still loads its data is none.
+        if not isinstance(reply, Exception):
             return
         said = str(reply)
         if said.startswith("LAYOUT"):
