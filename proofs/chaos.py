@@ -27,13 +27,19 @@ ATTEMPTS = 4
 
 @dataclass(frozen=True)
 class Trial:
-    """What breaks, through which faces it is read, and which guard is taken out."""
+    """What breaks, through which faces it is read, which guard is taken out, and with which
+    near entries: "" for none, "bounded" by less than some faults last, or "strict".
+    """
 
     title: str
     faults: tuple[str, ...] = ()
     faces: tuple[str, ...] = THREE_DECORATORS
     mutant: str = ""
+    near: str = ""
 
+
+# Seconds by which bounded near entries may trail: less than the stream is silent, or a process stopped.
+MAX_STALENESS = 0.4
 
 EVERYTHING = (
     "kill", "restart", "rewind", "evict", "scripts", "stop", "hang",
@@ -56,10 +62,15 @@ TRIALS = (
     Trial("the scripts: forgotten", ("scripts",)),
     Trial("all of these", EVERYTHING),
     Trial("all of these; tags from the result and from inside", EVERYTHING, ("result", "nested")),
+    Trial("near entries, bounded: nothing", near="bounded"),
+    Trial("near entries, bounded: the stream silent, cut; loops blocked, processes stopped",
+          ("mute", "deafen", "block", "stop", "restart", "evict"), ("soft", "nested"), near="bounded"),
+    Trial("near entries, strict: the same",
+          ("block", "stop", "restart", "evict", "kill"), ("soft", "nested"), near="strict"),
     Trial("a guard: stamps after the load", mutant="stamp_after_load"),
     Trial("a guard: no nonce, stamps evicted", ("evict",), mutant="no_nonce"),
     Trial("a guard: joins whatever loads", mutant="join_without_stamp"),
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

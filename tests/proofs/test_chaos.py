@@ -15,7 +15,7 @@ def verdict(*, mutant: str = "", is_wrong: bool = False, errors: int = 0) -> Ver
     history = History()
     history.invalidated("row", 2)
     history.ends(history.begins("row"), 1 if is_wrong else 2)
-    return Verdict(VALKEY_9, Trial("it", mutant=mutant), Outcome(history, {"errors": errors}, []))
+    return Verdict(VALKEY_9, Trial("it", mutant=mutant), Outcome(history, {"errors": errors}, [], []))
 
 
 class TestWhatIsAsPromised:
