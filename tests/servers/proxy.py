@@ -128,6 +128,11 @@ class Proxy:
     async def _refuse(self) -> None:
         server, self._server = self._server, None
         if server is not None:
+            # Before 3.12 what is being accepted while its server closes is never closed itself.
+            for listener in server.sockets:
+                self._loop.remove_reader(listener.fileno())
+            for _ in range(5):
+                await asyncio.sleep(0)
             server.close()
         await self._cut()
 
