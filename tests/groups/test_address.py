@@ -52,6 +52,12 @@ def test_what_is_wrong_is_told_at_once_with_the_way_out(url: str, said: str) -> 
     assert "secret" not in str(raised.value)
 
 
+@pytest.mark.parametrize("consistency", ["bounded", "strict"])
+def test_near_entries_are_not_offered_before_sentinels(consistency: str) -> None:
+    with pytest.raises(ConfigurationError, match="near= stands before one server"):
+        Cache("redis+sentinel://one:1,two:2/shop", near=True, consistency=consistency)
+
+
 @pytest.mark.parametrize("scheme", ["redis", "valkey", "rediss", "valkeys"])
 def test_every_scheme_has_its_form_and_no_password_is_shown(scheme: str) -> None:
     options: dict[str, Any] = {"sentinel_password": "hidden", "db": 3}

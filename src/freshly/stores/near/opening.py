@@ -50,6 +50,13 @@ def open_near(
         raise ConfigurationError(
             "near= stands before one server: leave it out before a cluster, where each read asks"
         )
+    if address.longest_silence is not None:
+        # A superseded primary renews leases until it notices. Nobody has shown yet by how much
+        # its readers trail.
+        raise ConfigurationError(
+            f"near= stands before one server, and {address.server} may replace it: leave near= out, so "
+            f"that each read asks, or name the server itself"
+        )
     clock = FarClock(world.clock)
     shelf = Shelf(clock, max_entries=max_entries, max_bytes=max_bytes, weigh=weigh)
     mirror = Mirror(shelf, far.max_staleness)
