@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+
 import pytest
 
+from freshly import Cache
 from tests.redis.fixtures import Open
 from tests.servers.server import Server
 from tests.servers.waiting import wait_until
@@ -12,6 +16,8 @@ Trips = list[list[str]]
 
 # GET of the value, HMGET of the bucket, TIME, INFO.
 A_READ = ["GET", "HMGET", "TIME", "INFO"]
+# The same of what is not known to lie there: a script takes the lease of its key if it does not.
+A_BID = ["GET", "EVALSHA", "HMGET", "TIME", "INFO"]
 
 
 async def test_a_hit_is_one_round_trip(open_cache: Open, round_trips: Trips) -> None:
@@ -50,9 +56,54 @@ async def test_a_miss_is_one_before_the_load_and_one_after_it(
     assert round_trips == [A_READ, ["EVALSHA"]]
 
 
-async def test_the_lease_among_processes_is_one_more_before_the_load(
+async def test_the_lease_among_processes_travels_with_the_read(
+    open_cache: Open, server: Server, round_trips: Trips
+) -> None:
+    cache = open_cache()
+    leases: list[int] = []
+
+    @cache(ttl="1h", tags=["users"], key="user:{user_id}")
+    async def get_user(user_id: int) -> int:
+        round_trips.append(["the load"])
+        leases.append(server.admin.exists(f"fr:{{freshly:user:{user_id}}}:l"))
+        return user_id
+
+    await get_user(1)
+    for user_id in (7, 8, 7):
+        await cache.delete(f"user:{user_id}")
+        round_trips.clear()
+
+        await get_user(user_id)
+
+        assert round_trips == [A_BID, ["the load"], ["EVALSHA"]]
+    assert leases == [1, 1, 1, 1]
+    assert not server.admin.keys("*:l")
+
+
+async def test_the_leases_of_many_readers_are_one_question(
+    open_cache: Open, server: Server, round_trips: Trips
+) -> None:
+    cache = open_cache()
+
+    @cache(ttl="1h", key="user:{user_id}")
+    async def get_user(user_id: int) -> int:
+        return user_id
+
+    await get_user(-1)
+    round_trips.clear()
+
+    # Two of each: the lease of a key is one.
+    await asyncio.gather(*(get_user(user_id // 2) for user_id in range(20)))
+
+    assert round_trips[0] == ["MGET", "EVALSHA", "HMGET", "TIME", "INFO"]
+    assert sum(len(trip) for trip in round_trips[1:]) == 10, "each of ten entries lands"
+    assert not server.admin.keys("*:l")
+
+
+async def test_the_lease_of_an_invalidated_entry_is_one_more_before_the_load(
     open_cache: Open, round_trips: Trips
 ) -> None:
+    """It still lies there, and only its reader can tell that it is invalid."""
     cache = open_cache()
 
     @cache(ttl="1h", tags=["users"])
@@ -60,12 +111,53 @@ async def test_the_lease_among_processes_is_one_more_before_the_load(
         round_trips.append(["the load"])
         return user_id
 
-    await get_user(1)
+    await get_user(7)
+    await cache.delete_tags("users")
     round_trips.clear()
 
     await get_user(7)
 
     assert round_trips == [A_READ, ["SET", "GET", *A_READ], ["the load"], ["EVALSHA"]]
+
+
+async def test_a_read_of_what_others_stored_bids_once_and_leaves_no_lease(
+    open_cache: Open, server: Server, round_trips: Trips
+) -> None:
+    one, other = open_cache(), open_cache()
+
+    def on(cache: Cache) -> Callable[[], Awaitable[int]]:
+        @cache(ttl="1h", key="key")
+        async def get() -> int:
+            return 1
+
+        return get
+
+    await on(one)()
+    await other.ping()
+    get = on(other)
+    round_trips.clear()
+
+    assert [await get(), await get()] == [1, 1]
+
+    assert round_trips[0][-5:] == A_BID
+    assert round_trips[1] == A_READ
+    assert not server.admin.keys("*:l")
+
+
+async def test_reads_that_do_not_load_bid_for_nothing(
+    open_cache: Open, server: Server, round_trips: Trips
+) -> None:
+    cache = open_cache()
+    await cache.exists("key")
+    round_trips.clear()
+
+    await cache.get("key")
+    await cache.get_many(["key", "other"])
+    await cache.exists("key")
+    await cache.stamp()
+
+    assert not any("EVALSHA" in trip for trip in round_trips), round_trips
+    assert not server.admin.keys("*:l")
 
 
 async def test_a_write_is_one_round_trip_whatever_the_number_of_tags(

@@ -309,7 +309,9 @@ async def test_an_answer_of_the_server_that_comes_after_a_message_is_not_kept(
     one, other = start(), start()
     await other.get(1)
     far = near_of(one.cache).far
-    look_many = far.look_many
+    leases = far.leases
+    assert leases is not None
+    look_many = leases.look_many
 
     async def slowly(*args: Any) -> Any:
         looks = await look_many(*args)
@@ -318,7 +320,7 @@ async def test_an_answer_of_the_server_that_comes_after_a_message_is_not_kept(
         one.stream.hear()
         return looks
 
-    monkeypatch.setattr(far, "look_many", slowly)
+    monkeypatch.setattr(leases, "look_many", slowly)
     assert await one.get(1) == 10
     monkeypatch.undo()
 

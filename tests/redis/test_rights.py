@@ -52,6 +52,8 @@ async def test_a_user_with_the_least_rights_can_do_everything(open_cache: Open, 
 
     assert [await row.get(), await row.get()] == [1, 1]
     assert row.loads == 1
+    await cache.set_many({"1": 1, "2": 2})
+    assert await cache.get_many(["1", "2"]) == {"1": 1, "2": 2}
     await cache.set("by hand", 1, tags=["row"])
     assert await cache.get("by hand") == 1
     await cache.delete_tags("row", hold="10ms")
@@ -65,7 +67,7 @@ async def test_a_user_with_the_least_rights_can_do_everything(open_cache: Open, 
 
 
 COMMANDS = (
-    "get set del unlink pexpire time info ping scan publish spublish hget hset hdel hmget hgetall "
+    "get mget set del unlink exists pexpire time info ping scan publish spublish hget hset hdel hmget hgetall "
     "hincrby hscan eval evalsha"
 )
 LEAST_RIGHTS = (

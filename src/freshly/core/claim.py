@@ -1,12 +1,14 @@
 """One load of a key among processes: the right to load is a lease, and who has none waits.
 
-    claim ─┬─ ours ──────────────────────────── load, store, give it back
-           └─ another's ─ wait a little ─ claim … ─┬─ its value is there: take it
-                                                   ├─ its lease has run out: it is ours
-                                                   └─ too long: load without
+    look, and bid ─┬─ ours ──────────────────────────── load, store, give it back
+                   └─ another's ─ wait a little ─ claim … ─┬─ its value is there: take it
+                                                           ├─ its lease has run out: it is ours
+                                                           └─ too long: load without
 
-A claim looks again in the same round trip, after it: so a value that was stored between the first
-look and the claim is found, and what is loaded under the lease carries a stamp from when it was ours.
+The first look bids in its own round trip, if nothing lies under the key. Where an invalid or an older
+value does, it is a claim that begins. A claim looks again in the same round trip, after it: so a value
+that was stored between the first look and the claim is found. In either way what is loaded under the
+lease carries a stamp from when it was ours.
 
 The lease saves loads and promises nothing. A holder that was frozen past its end loads beside the
 next one, and stamps decide whose value is valid.
@@ -19,7 +21,7 @@ from collections.abc import Callable
 from ..errors import StoreError
 from .events import Emit, StoreFailed
 from .flight import Flight, Flights
-from .ports import Look, Runtime, Store
+from .ports import Leases, Look, Runtime, Store
 from .recipe import Call
 
 # Seconds. The first question comes after what a quick load takes; each wait is a fifth longer than the
@@ -58,34 +60,45 @@ class Claims:
             return look, True
         if look.held.until(call.tags, call.key) is not None:
             # Nobody stores what is loaded now, so there is nothing to wait for.
+            await self.decline(call, look)
             return look, True
         try:
-            return await self._turn(flight, call, look)
+            return await self._turn(self._store.leases, flight, call, look)
         except StoreError as error:
             self._emit(StoreFailed, "claim", call.key, error)
             return look, True
 
-    async def _turn(self, flight: Flight, call: Call, look: Look) -> tuple[Look, bool]:
-        assert self._store.leases is not None
+    async def _turn(self, leases: Leases, flight: Flight, call: Call, look: Look) -> tuple[Look, bool]:
         began, pause = self._runtime.now(), FIRST_WAIT
         holders: set[object] = set()
+        bid = look.bid
         while self._runtime.now() - began < LONGEST_IN_ALL:
-            # Before the question: a reader that starts later has to be compared with its answer.
-            flight.ticket = self._flights.ticket()
-            claim = await self._store.leases.claim(call.key, call.tags, call.shape)
-            look = claim.look
-            flight.stamp = look.stamp
+            if bid is None:
+                # Before the question: a reader that starts later has to be compared with its answer.
+                flight.ticket = self._flights.ticket()
+                look = await leases.claim(call.key, call.tags, call.shape)
+                flight.stamp, bid = look.stamp, look.bid
+                assert bid is not None, "a claim is a bid"
+            if bid.is_ours:
+                leases.keep(call.key, bid)
             if _is_made(flight, look):
                 return look, False
-            if claim.is_ours or flight.is_background:
-                return look, claim.is_ours
-            holders.add(claim.holder)
+            if bid.is_ours or flight.is_background:
+                return look, bid.is_ours
+            holders.add(bid.holder)
             if len(holders) > MOST_HOLDERS:
                 break
-            until = self._runtime.now() + pause * (0.5 + self._runtime.dice() / 2)
+            until, bid = self._runtime.now() + pause * (0.5 + self._runtime.dice() / 2), None
             await self._runtime.wait(_never, until)
             pause = min(pause * GROWTH, LONGEST_WAIT)
         return look, True
+
+    async def decline(self, call: Call, look: Look) -> None:
+        """Give back the lease that ``look`` took, if it did: nothing is loaded under it."""
+        leases, bid = self._store.leases, look.bid
+        if leases is not None and bid is not None and bid.is_ours:
+            leases.keep(call.key, bid)
+            await self.end(call)
 
     async def end(self, call: Call) -> None:
         """Give back what ``turn`` took, if the landing has not done so."""

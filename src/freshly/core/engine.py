@@ -25,7 +25,7 @@ from .flight import Flight
 from .lifetime import Lifetime
 from .load import note_hit
 from .pilot import bind
-from .ports import Look, Reading
+from .ports import Leases, Look, Reading
 from .recipe import Call, Recipe
 from .riding import AGAIN, Riding
 from .shape import ANY, UNREAD, Shape
@@ -54,9 +54,10 @@ class Engine(Riding):
         """
         ticket, patience = self._flights.ticket(), self._patience(call)
         while True:
-            look = self._seen(call.key, call.tags, call.shape) or await self._look(
-                call.key, call.tags, call.shape
-            )
+            look = self._seen(call.key, call.tags, call.shape)
+            if look is None:
+                bidder = None if leave_cold else self._bidder(call.key)
+                look = await self._look(call.key, call.tags, call.shape, bidder)
             entry, paused = look.entry, self._pauses.is_on(call.key, look.now)
             match judge(entry, look.now, paused=paused, late=patience.is_late):
                 case Verdict.SERVE if entry is not None:
@@ -157,9 +158,16 @@ class Engine(Riding):
         """Return a look at a fresh entry that costs nothing, if there is one."""
         return None if self._glance is None else self._glance(key, tags, shape)
 
-    async def _look(self, key: str, tags: Iterable[str] = (), shape: Shape = ANY) -> Look:
+    def _bidder(self, key: str) -> Leases | None:
+        """Return what takes the lease of ``key`` with a look at it, unless a load is under way here."""
+        leases = self._store.leases
+        return None if leases is None or self._flights.are_of(key) else leases
+
+    async def _look(
+        self, key: str, tags: Iterable[str] = (), shape: Shape = ANY, by: Leases | None = None
+    ) -> Look:
         try:
-            return await self._store.look(key, tags, shape)
+            return await (self._store if by is None else by).look(key, tags, shape)
         except StoreError as error:
             self._emit(StoreFailed, "look", key, error)
             return Look(None, None, self._runtime.now(), _always_overtakes)

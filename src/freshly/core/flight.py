@@ -187,6 +187,10 @@ class Flights:
         flight = self._by_key.get(key)
         return flight is not None and flight.is_alive() and may_join(flight)
 
+    def are_of(self, key: str) -> bool:
+        """Return whether a flight of ``key`` is in the air."""
+        return key in self._by_key
+
     def take_off_behind(self, flight: Flight, stamp: Any, may_join: Callable[[Flight], bool]) -> bool:
         """Let ``flight`` take off without passengers, unless one like it is in the air."""
         with self._lock:

@@ -41,7 +41,7 @@ class Pilot:
         self._flights = flights
         self._pauses = pauses
         self._emit = emit
-        self._claims = Claims(store, runtime, flights, emit)
+        self.claims = Claims(store, runtime, flights, emit)
 
     async def fly(self, flight: Flight, call: Call, look: Look) -> None:
         """Run the loader and store its value. Ends the flight, whatever happens."""
@@ -53,7 +53,7 @@ class Pilot:
         # By the tags known so far, for who would join now; again by all of them when it lands.
         flight.held_until = look.held.until(call.tags, call.key)
         try:
-            look, is_ours = await self._claims.turn(flight, call, look)
+            look, is_ours = await self.claims.turn(flight, call, look)
             flight.held_until = look.held.until(call.tags, call.key)
             began = self._runtime.now()
             if is_ours:
@@ -65,16 +65,16 @@ class Pilot:
                 self._pauses.end(call.key)
             else:
                 _take_over(flight, look)
-            await self._claims.end(call)
+            await self.claims.end(call)
         except Exception as error:
             flight.fail(error)
             self._tag(flight, call, look, load)
             counts.load_errors += 1
             seconds = self._runtime.now() - began
             self._pause(call, look, seconds)
-            await self._claims.end(call)
+            await self.claims.end(call)
         except BaseException as error:
-            self._claims.drop(call)
+            self.claims.drop(call)
             flight.interruption = error
             flight.is_abandoned = True
             raise

@@ -22,6 +22,13 @@ from .shape import ANY, Shape
 Reading: TypeAlias = Any
 
 
+class Bid(NamedTuple):
+    """What came of asking for the lease of a key: whether it is the asker's now, and who has it."""
+
+    is_ours: bool
+    holder: object
+
+
 class Look(NamedTuple):
     """What one look into a store found.
 
@@ -31,6 +38,7 @@ class Look(NamedTuple):
     the tags it asked for, or its key, was invalidated after a stamp. ``held`` tells what was held
     when ``stamp`` was read, or later: a load that this look leads to obeys it. ``former`` is an entry
     that is not valid any more and has an etag: its value is nobody's, unless the source confirms it.
+    ``bid`` is set if the look asked for the lease of its key as well. ``stamp`` was read after that.
     """
 
     entry: Entry[Any] | None
@@ -39,6 +47,7 @@ class Look(NamedTuple):
     overtakes: Callable[[Reading, Iterable[str], str | None], bool]
     held: Held = FREE
     former: Entry[Any] | None = None
+    bid: Bid | None = None
 
 
 Glance: TypeAlias = Callable[[str, Iterable[str], Shape], Look | None]
@@ -67,23 +76,31 @@ class Gate(Protocol):
     def open_gate(self) -> None: ...
 
 
-class Claim(NamedTuple):
-    """Whether a lease is this process's now, who has it, and a look that was made after that."""
-
-    is_ours: bool
-    holder: object
-    look: Look
-
-
 class Leases(Protocol):
     """The right to load a key, among the processes that share a store.
 
-    A lease runs out unless it is kept; while this process has it, the store keeps it. One that the
-    process has already is granted again: one load at a time in a process is the business of flights.
+    A lease that was taken runs out, unless the process says ``keep``: then the store keeps it until
+    ``land``, ``release`` or ``drop``.
     """
 
-    async def claim(self, key: str, tags: Iterable[str], shape: Shape) -> Claim:
-        """Take the lease if nobody has it, and look."""
+    async def look(self, key: str, tags: Iterable[str], shape: Shape) -> Look:
+        """Look as the store does, and take the lease if nothing lies under the key and nobody has it.
+
+        Both are one step, so of a key whose lease was taken there is nothing to be found. The look has
+        no bid if something lies there, or seemed to.
+        """
+        ...
+
+    async def claim(self, key: str, tags: Iterable[str], shape: Shape) -> Look:
+        """Take the lease if nobody has it, whatever lies there, and then look.
+
+        One that the process keeps already is granted again: one load at a time in a process is the
+        business of flights.
+        """
+        ...
+
+    def keep(self, key: str, bid: Bid) -> None:
+        """Keep the lease that ``bid`` has brought."""
         ...
 
     def has(self, key: str) -> bool:

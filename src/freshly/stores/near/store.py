@@ -17,7 +17,7 @@ from typing import Any
 from ...core.counts import NOBODYS, Counts, NearStats
 from ...core.entry import Entry
 from ...core.holds import FREE, Held, Hold
-from ...core.ports import Claim, Clock, Gate, Glance, Look, Reading
+from ...core.ports import Bid, Clock, Gate, Glance, Look, Reading
 from ...core.rows import Rows
 from ...core.shape import ANY, UNREAD, Shape
 from ..redis.gate import ShutGate
@@ -31,6 +31,8 @@ from .message import Names
 from .mirror import Mirror
 from .shelf import Shelf
 from .stamp import NearMoment, local_of
+
+LookMany = Callable[[Sequence[tuple[str, Iterable[str]]], Shape], Awaitable[list[Look]]]
 
 
 class Tier:
@@ -164,6 +166,12 @@ class NearStore:
     async def look_many(
         self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape = ANY
     ) -> list[Look]:
+        return await self.look_by(self._far.look_many, asked, shape)
+
+    async def look_by(
+        self, far: LookMany, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape
+    ) -> list[Look]:
+        """Look near, and by ``far`` for what is not to be found there."""
         found: dict[int, Look] = {}
         cases = [(key, tuple(tags)) for key, tags in asked]
         near = self._worth_asking(cases, shape)
@@ -172,7 +180,7 @@ class NearStore:
         rest = [place for place in range(len(cases)) if place not in found]
         if rest:
             local = self._shelf.logical.reading
-            looks = await self._far.look_many([cases[place] for place in rest], shape)
+            looks = await far([cases[place] for place in rest], shape)
             for place, look in zip(rest, looks, strict=True):
                 found[place] = self.kept(look, shape, local)
         self._tier.begin()
@@ -369,10 +377,20 @@ class NearLeases:
         assert leases is not None
         return leases
 
-    async def claim(self, key: str, tags: Iterable[str], shape: Shape) -> Claim:
+    async def look(self, key: str, tags: Iterable[str], shape: Shape) -> Look:
+        return (await self.look_many([(key, tags)], shape))[0]
+
+    async def look_many(
+        self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape = ANY
+    ) -> list[Look]:
+        return await self._store.look_by(self._far.look_many, asked, shape)
+
+    async def claim(self, key: str, tags: Iterable[str], shape: Shape) -> Look:
         local = self._store.tier.shelf.logical.reading
-        claim = await self._far.claim(key, tags, shape)
-        return claim._replace(look=self._store.kept(claim.look, shape, local))
+        return self._store.kept(await self._far.claim(key, tags, shape), shape, local)
+
+    def keep(self, key: str, bid: Bid) -> None:
+        self._far.keep(key, bid)
 
     def has(self, key: str) -> bool:
         return self._far.has(key)

@@ -9,12 +9,14 @@ next.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from contextvars import Context
 from copy import copy
 from threading import local
 from typing import Any, NamedTuple
 
+from ...errors import StoreError
 from .batch import Batch
 from .conversation import Conversation
 from .hub import Hub
@@ -23,20 +25,28 @@ from .reading import Bucket, Reading
 
 
 class Want(NamedTuple):
-    """What one reader wants to know: ``first`` is asked, in its order, before all the rest."""
+    """What one reader wants to know: ``first`` is asked, in its order, before all the rest.
+
+    ``bids`` are tokens by key, for the leases of those under which nothing lies.
+    """
 
     values: Sequence[str] = ()
     keys: Sequence[str] = ()
     tags: Sequence[str] = ()
     first: Sequence[Question] = ()
+    bids: Mapping[str, str] = {}
 
 
 class Told(NamedTuple):
-    """What it was told: replies to ``first``, the values by key, and what all buckets say."""
+    """What it was told: replies to ``first``, the values by key, and what all buckets say.
+
+    ``holders`` tells by key who has the lease, where one was bid for and nothing lies there.
+    """
 
     first: Sequence[Any]
     values: dict[str, bytes | None]
     reading: Reading
+    holders: Mapping[str, bytes | None] = {}
 
 
 class Asking:
@@ -59,14 +69,18 @@ class Asking:
             values=_each_once([want.values for want in wants]),
             keys=_each_once([want.keys for want in wants]),
             tags=_each_once([want.tags for want in wants]),
+            # Of several bids for one lease the first is sent: one of those who make them will load.
+            bids={key: token for want in reversed(wants) for key, token in want.bids.items()},
+            lease_ms=self._hub.keeper.ms,
         )
         answer = await self._talk.read([*first, *batch.questions])
         replies = answer.replies[len(first) :]
         reading = batch.reading(replies, answer.fence, self._hub.shift)
         reading = await self._opened(batch, reading)
-        values, told, place = batch.values(replies), [], 0
+        values, holders, told, place = batch.values(replies), batch.holders(replies), [], 0
         for want in wants:
-            told.append(Told(answer.replies[place : place + len(want.first)], values, reading))
+            first_replies = answer.replies[place : place + len(want.first)]
+            told.append(Told(first_replies, values, reading, holders))
             place += len(want.first)
         return told
 
@@ -131,11 +145,28 @@ class AskingTogether(Asking):
                     # One each: an error that is raised in many places collects the traces of all.
                     answer.set_exception(copy(error))
         else:
-            for answer, one in zip(tick.answers, told, strict=True):
-                if not answer.done():
+            left: list[tuple[Want, Told]] = []
+            for want, answer, one in zip(tick.wants, tick.answers, told, strict=True):
+                if answer.done():
+                    left.append((want, one))
+                else:
                     answer.set_result(one)
+            await self._give_back(left)
         finally:
             self._sent.discard(tick)
+
+    async def _give_back(self, left: Sequence[tuple[Want, Told]]) -> None:
+        """End the leases that were taken for readers who are gone: nobody will load under them."""
+        calls = [
+            self._talk.leasing(key, token, 0)
+            for want, told in left
+            for key, token in want.bids.items()
+            if told.holders.get(key) == token.encode()
+        ]
+        if calls:
+            # Else they run out.
+            with suppress(StoreError):
+                await self._talk.write(calls)
 
     async def close(self) -> None:
         here, tasks = asyncio.get_running_loop(), []

@@ -1,23 +1,31 @@
 """A batch of reads: what is asked together on one connection, and what the replies say.
 
-the values, HMGET of each bucket, TIME, and last INFO, which proves who answered
+the values, leases, HMGET of each bucket, TIME, and last INFO, which proves who answered
+
+Leases come before the buckets: what is loaded under one carries a stamp from when it was taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 from ...errors import StoreError
 from .layout import Layout
 from .line import Question
 from .reading import Bucket, Reading, fields_of
+from .scripts import BID, Call
+
+# More in one call would keep the server from everybody else for too long.
+BIDS_A_CALL = 1000
 
 
 class Batch:
     """Asks for the values of ``values`` and for what the buckets say of ``keys`` and ``tags``.
 
-    Every bucket is asked, since a tag that only the result tells may lie in any of them.
+    Every bucket is asked, since a tag that only the result tells may lie in any of them. ``bids`` are
+    tokens by key, for the leases of those under which nothing lies, which last ``lease_ms``.
     """
 
     def __init__(
@@ -27,6 +35,8 @@ class Batch:
         values: Sequence[str] = (),
         keys: Iterable[str] = (),
         tags: Iterable[str] = (),
+        bids: Mapping[str, str] | None = None,
+        lease_ms: int = 0,
     ) -> None:
         self._layout = layout
         self._values = values
@@ -37,6 +47,11 @@ class Batch:
         # One bucket stands for one server, which takes keys of all slots in one command.
         self._is_one = layout.buckets == 1 and len(values) > 1
         self._gets = 1 if self._is_one else len(values)
+        bidders = list(bids or ())
+        # Where slots are several, each key has its own.
+        size = BIDS_A_CALL if layout.buckets == 1 else 1
+        self._bidders = [bidders[start : start + size] for start in range(0, len(bidders), size)]
+        self._bids = [self._bidding(keys, bids or {}, lease_ms) for keys in self._bidders]
 
     @property
     def questions(self) -> list[Question]:
@@ -46,10 +61,15 @@ class Batch:
             asked.append(("MGET", *map(layout.value, self._values)))
         else:
             asked += [("GET", layout.value(key)) for key in self._values]
+        asked += self._bids
         for bucket, fields in self._fields.items():
             asked.append(("HMGET", layout.bucket(bucket), *fields))
         asked.append(("TIME",))
         return asked
+
+    def _bidding(self, keys: Sequence[str], bids: Mapping[str, str], lease_ms: int) -> Call:
+        places = [place for key in keys for place in (self._layout.value(key), self._layout.lease(key))]
+        return BID.command(places, [lease_ms, *(bids[key] for key in keys)])
 
     def fields(self, bucket: int) -> list[bytes]:
         return self._fields[bucket]
@@ -64,9 +84,21 @@ class Batch:
             for key, reply in zip(self._values, found, strict=True)
         }
 
+    def holders(self, replies: Sequence[Any]) -> dict[str, bytes | None]:
+        """Return by key who has its lease; ``None`` where none was given, since something lies there.
+
+        A server that refuses the question gives none either.
+        """
+        told = replies[self._gets : self._gets + len(self._bids)]
+        return {
+            key: holder
+            for keys, reply in zip(self._bidders, told, strict=True)
+            for key, holder in zip(keys, _list_of(reply), strict=False)
+        }
+
     def reading(self, replies: Sequence[Any], fence: bytes, shift: float) -> Reading:
         """Return what the buckets say; ``shift`` is by how much the store's time is ahead."""
-        told = replies[self._gets :]
+        told = replies[self._gets + len(self._bids) :]
         for reply in told:
             if isinstance(reply, Exception):
                 raise StoreError(f"something else lies where a bucket would: {reply}")
@@ -76,3 +108,7 @@ class Batch:
         }
         time = told[len(self._fields)]
         return Reading(self._layout, int(time[0]) * 1000 + int(time[1]) / 1000, shift, buckets)
+
+
+def _list_of(reply: Any) -> Iterable[Any]:
+    return reply if isinstance(reply, list) else repeat(None)

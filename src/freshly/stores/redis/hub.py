@@ -15,6 +15,7 @@ from .keeper import Keeper
 from .kept import Kept
 from .layout import Layout
 from .met import Met
+from .presence import Presence
 from .reading import Moment, Position
 
 
@@ -43,6 +44,7 @@ class Hub:
         self.invalidations = 0
         self.journal = Journal(now)
         self.met = Met(self.journal)
+        self.presence = Presence(now)
         self._begin()
 
     def forget_parent(self) -> None:

@@ -37,6 +37,11 @@ class Keeper:
         self._thread: Thread | None = None
         self._stopped = Event()
 
+    @property
+    def ms(self) -> int:
+        """How long a lease lasts, in milliseconds."""
+        return round(self.seconds * 1000)
+
     def new_token(self) -> str:
         return f"{self._process}.{next(self._numbers)}"
 

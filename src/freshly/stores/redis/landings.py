@@ -65,12 +65,18 @@ class Landings:
             for one, reply in zip(sent, answer.replies, strict=True):
                 if not isinstance(reply, bytes):
                     stored[one.place] = reply == 1
-                    if one.lease and reply == 1:
-                        self._hub.keeper.drop(one.entry.key)
+                    if reply == 1:
+                        self._note_stored(one)
                 elif (again := one.after(reply)) is not None:
                     newer.append(again)
             sent = newer
         return stored
+
+    def _note_stored(self, landing: Landing) -> None:
+        entry = landing.entry
+        self._hub.presence.note(entry.key, entry.dead_at - entry.born - entry.load_seconds)
+        if landing.lease:
+            self._hub.keeper.drop(entry.key)
 
     async def put_many(
         self, entries: Sequence[Entry[Any]], *, is_stamped: bool, shape: Shape

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from ...core.ports import Claim
-from ...core.shape import Shape
+from ...core.ports import Bid, Look
+from ...core.shape import ANY, Shape
 from .conversation import Conversation
 from .hub import Hub
 from .line import Question
 from .looks import Looks
-from .scripts import LEASE
 
 
 class RedisLeases:
@@ -21,19 +20,28 @@ class RedisLeases:
         self._talk = talk
         self._looks = looks
 
-    async def claim(self, key: str, tags: Iterable[str], shape: Shape) -> Claim:
+    async def look(self, key: str, tags: Iterable[str], shape: Shape) -> Look:
+        return (await self._looks.look(key, tags, shape, bids=True))[1]
+
+    async def look_many(
+        self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape = ANY
+    ) -> list[Look]:
+        return await self._looks.look_many(asked, shape, bids=True)
+
+    async def claim(self, key: str, tags: Iterable[str], shape: Shape) -> Look:
         keeper = self._hub.keeper
-        if (token := keeper.token(key)) is not None:
-            return Claim(True, token, (await self._looks.look(key, tags, shape))[1])
+        if (kept := keeper.token(key)) is not None:
+            look = (await self._looks.look(key, tags, shape))[1]
+            return look._replace(bid=Bid(True, kept.encode()))
         name, token = self._hub.layout.lease(key), keeper.new_token()
-        ms = round(keeper.seconds * 1000)
         # SET and then GET: when the batch is sent a second time, the first one may have taken it.
-        first: list[Question] = [("SET", name, token, "NX", "PX", ms), ("GET", name)]
+        first: list[Question] = [("SET", name, token, "NX", "PX", keeper.ms), ("GET", name)]
         replies, look = await self._looks.look(key, tags, shape, first)
-        is_ours = bool(replies[1] == token.encode())
-        if is_ours:
-            keeper.add(key, token)
-        return Claim(is_ours, replies[1], look)
+        return look._replace(bid=Bid(bool(replies[1] == token.encode()), replies[1]))
+
+    def keep(self, key: str, bid: Bid) -> None:
+        assert isinstance(bid.holder, bytes)
+        self._hub.keeper.add(key, bid.holder.decode())
 
     def has(self, key: str) -> bool:
         return self._hub.keeper.token(key) is not None
@@ -42,16 +50,14 @@ class RedisLeases:
         token = self._hub.keeper.token(key)
         self._hub.keeper.drop(key)
         if token is not None:
-            await self._talk.write([self._call(key, token, 0)])
+            await self._talk.write([self._talk.leasing(key, token, 0)])
 
     def drop(self, key: str) -> None:
         self._hub.keeper.drop(key)
 
     async def prolong(self, leases: Mapping[str, str]) -> list[str]:
         """Prolong ``leases``, tokens by key; return the keys of those that were lost."""
-        ms = round(self._hub.keeper.seconds * 1000)
-        answer = await self._talk.write([self._call(key, token, ms) for key, token in leases.items()])
+        ms = self._hub.keeper.ms
+        calls = [self._talk.leasing(key, token, ms) for key, token in leases.items()]
+        answer = await self._talk.write(calls)
         return [key for key, reply in zip(leases, answer.replies, strict=True) if reply == 0]
-
-    def _call(self, key: str, token: str, ms: int) -> Question:
-        return LEASE.command([self._hub.layout.lease(key)], [token, ms])

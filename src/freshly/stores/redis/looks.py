@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ...core.ports import Look
+from ...core.ports import Bid, Look
 from ...core.shape import ANY, LOCAL, Shape
 from ...wire.frame import Frame
 from .asking import Asking, Told, Want
@@ -25,18 +25,33 @@ class Looks:
         self._judge = Judge(hub)
 
     async def look(
-        self, key: str, tags: Iterable[str], shape: Shape, first: Sequence[Question] = ()
+        self,
+        key: str,
+        tags: Iterable[str],
+        shape: Shape,
+        first: Sequence[Question] = (),
+        *,
+        bids: bool = False,
     ) -> tuple[Sequence[Any], Look]:
-        """Ask ``first``, and look after that, in one round trip."""
+        """Ask ``first``, and look after that, in one round trip.
+
+        ``bids`` for the lease of the key, unless something is known to lie there.
+        """
         since, tags, keys = self._hub.undelivered.deliveries, tuple(tags), (key,)
-        told = await self._asking.ask(Want(() if shape is LOCAL else keys, keys, tags, first))
+        tokens = self._tokens(keys) if bids and shape is not LOCAL else {}
+        told = await self._asking.ask(Want(() if shape is LOCAL else keys, keys, tags, first, tokens))
         frame, judged = self._frame(key, shape, told), told.reading
         if frame is not None and tags_of(frame) != tags:
             judged = await self._with_all_tags(keys, tags, judged, [frame])
-        return told.first, self._judge.look(key, tags, frame, shape, judged, told.reading, since)
+        look = self._judge.look(key, tags, frame, shape, judged, told.reading, since)
+        return told.first, _with_bid(look, tokens.get(key), told.holders.get(key))
 
     async def look_many(
-        self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape = ANY
+        self,
+        asked: Sequence[tuple[str, Iterable[str]]],
+        shape: Shape = ANY,
+        *,
+        bids: bool = False,
     ) -> list[Look]:
         if not asked:
             return []
@@ -44,11 +59,16 @@ class Looks:
         cases = [(key, tuple(tags)) for key, tags in asked]
         keys = [key for key, _ in cases]
         tags = [tag for _, some in cases for tag in some]
-        told = await self._asking.ask(Want(() if shape is LOCAL else keys, keys, tags))
+        tokens = self._tokens(keys) if bids and shape is not LOCAL else {}
+        told = await self._asking.ask(Want(() if shape is LOCAL else keys, keys, tags, (), tokens))
         frames = [self._frame(key, shape, told) for key in keys]
         judged = await self._with_all_tags(keys, tags, told.reading, frames)
         return [
-            self._judge.look(key, some, frame, shape, judged, told.reading, since)
+            _with_bid(
+                self._judge.look(key, some, frame, shape, judged, told.reading, since),
+                tokens.get(key),
+                told.holders.get(key),
+            )
             for (key, some), frame in zip(cases, frames, strict=True)
         ]
 
@@ -56,7 +76,25 @@ class Looks:
         if shape is LOCAL:
             kept = self._hub.kept.get(key)
             return None if kept is None else kept[0]
-        return self._hub.codecs.unpack(told.values[key], key)
+        data = told.values[key]
+        frame = self._hub.codecs.unpack(data, key)
+        if frame is not None:
+            self._hub.presence.note(key, (frame.born + frame.dead) / 1000 - told.reading.now)
+        elif data is None:
+            self._hub.presence.drop(key)
+        return frame
+
+    def _tokens(self, keys: Iterable[str]) -> dict[str, str]:
+        """Return a token for the lease of each key under which nothing is known to lie.
+
+        A lease that this process keeps is not asked for: its load is under way here.
+        """
+        keeper, presence = self._hub.keeper, self._hub.presence
+        return {
+            key: keeper.new_token()
+            for key in keys
+            if keeper.token(key) is None and not presence.has(key)
+        }
 
     async def _with_all_tags(
         self,
@@ -79,3 +117,9 @@ class Looks:
 
     async def names(self, keys: Sequence[str], tags: Sequence[str]) -> Reading:
         return (await self._asking.ask(Want((), keys, tags))).reading
+
+
+def _with_bid(look: Look, token: str | None, holder: bytes | None) -> Look:
+    if token is None or holder is None:
+        return look
+    return look._replace(bid=Bid(holder == token.encode(), holder))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from .layout import Layout
 from .line import Question
-from .scripts import CLEAR, OPEN, RELEASE, STAMP, Call
+from .scripts import CLEAR, LEASE, OPEN, RELEASE, STAMP, Call
 
 # More names in one call would keep the server from everybody else for too long.
 NAMES_A_CALL = 1000
@@ -71,6 +71,10 @@ class Phrases:
                 arguments: list[bytes | str | int] = [token_hex(9), layout.text, token, *mine]
                 calls.append(RELEASE.command([layout.bucket(bucket)], arguments))
         return calls
+
+    def leasing(self, key: str, token: str, ms: int) -> Call:
+        """Return the call that prolongs a lease, or ends it if ``ms`` is 0."""
+        return LEASE.command([self._layout.lease(key)], [token, ms])
 
     def clearing(self, buckets: Sequence[int] | None = None) -> list[Call]:
         layout = self._layout

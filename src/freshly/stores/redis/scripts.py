@@ -11,6 +11,9 @@ Command = Sequence[bytes | str | int]
 # From Redis 7 on a full server still takes invalidations; before, a script begins without this line.
 EVEN_WHEN_FULL = "#!lua flags=allow-oom\n"
 
+# They touch no bucket, or only read it, and so need not make sure whose it is.
+HEADLESS = ("bid", "land", "lease", "right")
+
 
 class Script:
     """One script, in two forms: as any server runs it, and as one from Redis 7 on does."""
@@ -19,7 +22,7 @@ class Script:
 
     def __init__(self, name: str, *, even_when_full: bool) -> None:
         self.name = name
-        plain = _read(name) if name in ("land", "lease", "right") else _read("own") + "\n" + _read(name)
+        plain = _read(name) if name in HEADLESS else _read("own") + "\n" + _read(name)
         modern = EVEN_WHEN_FULL + plain if even_when_full else plain
         self._sources = [(text, sha1(text.encode()).hexdigest()) for text in (plain, modern)]
 
@@ -62,6 +65,7 @@ OPEN = Script("open", even_when_full=False)
 STAMP = Script("stamp", even_when_full=True)
 RELEASE = Script("release", even_when_full=True)
 CLEAR = Script("clear", even_when_full=True)
+BID = Script("bid", even_when_full=False)
 LEASE = Script("lease", even_when_full=True)
 LAND = Script("land", even_when_full=False)
 RIGHT = Script("right", even_when_full=False)

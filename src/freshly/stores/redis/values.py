@@ -33,6 +33,7 @@ class Values:
     async def drop(self, keys: Sequence[str]) -> None:
         for key in keys:
             self._hub.kept.drop(key)
+            self._hub.presence.drop(key)
         names = [name for key in keys for name in (self._layout.value(key), self._layout.lease(key))]
         if names:
             await self._talk.write([("DEL", name) for name in names])
