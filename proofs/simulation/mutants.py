@@ -218,8 +218,8 @@ def no_fence(put: Replace) -> None:
     _lua(put, ("or found[2] ~= fence ", ""))
     original = Bucket.__init__
 
-    def init(self: Bucket, fields: Any, fence: bytes) -> None:
-        original(self, fields, fields.get(b"@") or fence)
+    def init(self: Bucket, fields: Any, fence: bytes, server_now: float) -> None:
+        original(self, fields, fields.get(b"@") or fence, server_now)
 
     put(Bucket, "__init__", init)
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         LockLost,
         LockTimeout,
         NotModified,
+        PartlyInvalidatedError,
         StoreError,
     )
     from .handles import AsyncCached, BlockingCached
@@ -55,6 +56,7 @@ __all__ = [
     "LockTimeout",
     "NoKey",
     "NotModified",
+    "PartlyInvalidatedError",
     "Stamp",
     "Stats",
     "StoreError",

@@ -6,6 +6,7 @@ A loader's own exception is never wrapped: it passes through as it was raised.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 __all__ = [
     "ConfigurationError",
@@ -18,6 +19,7 @@ __all__ = [
     "LockLost",
     "LockTimeout",
     "NotModified",
+    "PartlyInvalidatedError",
     "StoreError",
     "StoreUnreachableError",
 ]
@@ -120,6 +122,28 @@ class StoreUnreachableError(StoreError):
         self.was_asked = was_asked
 
 
+class PartlyInvalidatedError(StoreError):
+    """An invalidation reached some servers of a cluster and not all.
+
+    ``delivered`` are the names that nobody gets an older value of any more, ``failed`` those that did
+    not arrive: they are tried again until they do, and until then this process serves nothing that
+    they name. Of ``clear`` both are empty.
+    """
+
+    def __init__(self, delivered: Iterable[str], failed: Iterable[str], cause: str) -> None:
+        self.delivered = tuple(delivered)
+        self.failed = tuple(failed)
+        self.cause = cause
+        super().__init__(
+            f"{_listed(self.delivered) or 'some of it'} was invalidated, and "
+            f"{_listed(self.failed) or 'the rest'} not yet, which is tried again until it arrives: "
+            f"{cause}"
+        )
+
+    def __reduce__(self) -> tuple[type[PartlyInvalidatedError], tuple[Any, ...]]:
+        return type(self), (self.delivered, self.failed, self.cause)
+
+
 class FreshlyWarning(UserWarning):
     """Something works, but not as its author probably believes."""
 
@@ -130,3 +154,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
     near = get_close_matches(word, list(known), n=2, cutoff=0.6)
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def _listed(names: tuple[str, ...], most: int = 5) -> str:
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(repr, names[:most])) + rest

@@ -5,5 +5,7 @@ from tests.servers.fixtures import (  # noqa: F401
     cluster,
     groups,
     sentinels,
+    server,
     server_kind,
+    servers,
 )

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import redis
 
 from freshly import Cache, ConfigurationError
 from freshly.stores.redis.seeds import seeds_of
@@ -39,6 +40,15 @@ def test_a_place_that_is_named_twice_is_asked_once() -> None:
         ("redis+sentinel://one/shop/first", "db='first' is no database"),
         ("redis+sentinel://one/shop/1?db=2", "the database is given twice"),
         ("redis+sentinel://one/shop?ssl_ca_certs=ca.pem", "speaks no TLS; write rediss://"),
+        ("redis+cluster:///", "names no server"),
+        ("redis+cluster://one/0", "one database"),
+        ("redis+cluster://one?db=1", "one database"),
+        ("redis+cluster://one?buckets=1", "16 to 64 buckets"),
+        ("redis+cluster://one?buckets=65", "16 to 64 buckets"),
+        ("redis+cluster://one?near=true", "near= stands before one server"),
+        ("redis+cluster://one?ssl_ca_certs=ca.pem", "speaks no TLS; write rediss://"),
+        ("redis+cluster://one?sentinel_password=secret", "sentinel_password= is for Sentinels"),
+        ("redis://one?buckets=16", "one server has all in one"),
         ("redis+sentinal://one/shop", "did you mean 'redis\\+sentinel'"),
         ("redis://one?sentinel_password=secret", "sentinel_password= is for Sentinels"),
     ],
@@ -69,3 +79,8 @@ def test_every_scheme_has_its_form_and_no_password_is_shown(scheme: str) -> None
     is_tls = scheme in ("rediss", "valkeys")
     assert type(connection).__name__ == ("SSLConnection" if is_tls else "Connection")
     assert connection.db == 3
+
+
+def test_a_client_of_one_server_leads_to_no_cluster() -> None:
+    with pytest.raises(ConfigurationError, match="client= connects to one server"):
+        Cache("redis+cluster://one", client=redis.Redis())

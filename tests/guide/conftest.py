@@ -1,4 +1,4 @@
-"""The guide runs in memory, on a real server, and behind Sentinels."""
+"""The guide runs in memory, on a real server, behind Sentinels, and in a cluster."""
 
 from tests.servers.fixtures import (  # noqa: F401
     cluster,

@@ -26,7 +26,7 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-@pytest.fixture(params=["mem", "redis", "redis behind sentinels"])
+@pytest.fixture(params=["mem", "redis", "redis behind sentinels", "redis in a cluster"])
 def store(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -34,7 +34,11 @@ def store(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def cache(store: str, clock: ManualClock, request: pytest.FixtureRequest) -> AsyncIterator[Cache]:
     """A cache in memory, and one on a server: the clock of the server moves with ``clock``."""
-    fixtures = {"redis": "server", "redis behind sentinels": "sentinels"}
+    fixtures = {
+        "redis": "server",
+        "redis behind sentinels": "sentinels",
+        "redis in a cluster": "cluster",
+    }
     url = "mem://" if store == "mem" else request.getfixturevalue(fixtures[store]).url
     async with Cache(url, clock=clock) as cache:
         yield cache

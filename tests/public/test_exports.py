@@ -23,6 +23,7 @@ EXPORTS = [
     "LockTimeout",
     "NoKey",
     "NotModified",
+    "PartlyInvalidatedError",
     "Stamp",
     "Stats",
     "StoreError",

@@ -14,13 +14,14 @@ from freshly.stores.redis.layout import Layout
 from freshly.stores.url import open_store
 from freshly.stores.world import World
 from freshly.testing.contract import SharedStoreContract
+from freshly.testing.contract.bench import Bench
 from tests.servers.fixtures import Servers, needed
 from tests.servers.kinds import REDIS_7, REDIS_8, VALKEY_9, Kind
 from tests.servers.server import Server
 
 
-class OnAServer(SharedStoreContract):
-    """A subclass says which server, which protocol and which colour."""
+class Served(Bench):
+    """A subclass says which server, which protocol and which colour, and which stories."""
 
     kind: Kind
     protocol = 2
@@ -56,6 +57,10 @@ class OnAServer(SharedStoreContract):
         bucket = Layout(namespace).bucket(0)
         if self.server.admin.hget(bucket, "#") == b"0":
             self.server.admin.hset(bucket, "^", "0")
+
+
+class OnAServer(Served, SharedStoreContract):
+    """All stories."""
 
 
 def _unheard(*event: Any, **fields: Any) -> None: ...

@@ -6,7 +6,7 @@ failover takes two or three seconds in a test.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -169,6 +169,16 @@ class Cluster:
         """Return the primary of the slot that ``name`` lies in."""
         return self.owner_of_slot(slot_of(name))
 
+    def owners(self, names: Iterable[bytes]) -> dict[bytes, Node]:
+        """Return the primary of the slot of each of ``names``."""
+        ranges = [(node, *some) for node in self.primaries() for some in node.owned()]
+        return {
+            name: node
+            for name in names
+            for node, first, last in ranges
+            if first <= slot_of(name) <= last
+        }
+
     def owner_of_slot(self, slot: int) -> Node:
         for node in self.primaries():
             if any(first <= slot <= last for first, last in node.owned()):
@@ -218,10 +228,19 @@ class Cluster:
 
     def migrate(self, slot: int, source: Node, target: Node, *, keys_a_step: int = 10) -> None:
         """Move ``slot`` with its keys, as a rebalancing does: clients see ASK, TRYAGAIN and MOVED."""
+        self.begin_to_migrate(slot, source, target)
+        self.send_keys(slot, source, target, keys_a_step=keys_a_step)
+        self.end_to_migrate(slot, source, target)
+
+    def begin_to_migrate(self, slot: int, source: Node, target: Node) -> None:
         target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id)
         source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", target.id)
+
+    def send_keys(self, slot: int, source: Node, target: Node, *, keys_a_step: int = 10) -> None:
         while names := source.ask("CLUSTER", "GETKEYSINSLOT", slot, keys_a_step):
             source.ask("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "REPLACE", "KEYS", *names)
+
+    def end_to_migrate(self, slot: int, source: Node, target: Node) -> None:
         target.ask("CLUSTER", "SETSLOT", slot, "NODE", target.id)
         source.ask("CLUSTER", "SETSLOT", slot, "NODE", target.id)
 

@@ -20,6 +20,7 @@ Options = Mapping[str, Any]
 
 MEMORY_OPTIONS = ("max_entries", "max_bytes", "weigh", "max_hold", "max_ttl", "namespace")
 NETWORK_OPTIONS = (
+    "buckets",
     "client",
     "codec",
     "consistency",
@@ -36,7 +37,7 @@ NETWORK_OPTIONS = (
 #: What is said to the cache, whatever its store.
 CACHE_OPTIONS = ("max_refreshes",)
 _TCP = ("redis", "rediss", "valkey", "valkeys")
-GROUPS = ("sentinel",)
+GROUPS = ("sentinel", "cluster")
 REDIS_SCHEMES = (*_TCP, "unix", *(f"{scheme}+{group}" for group in GROUPS for scheme in _TCP))
 SCHEMES = ("mem", *REDIS_SCHEMES)
 

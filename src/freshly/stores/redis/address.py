@@ -68,12 +68,7 @@ class Address:
 def address_of(url: str, options: Mapping[str, Any], timeout: float) -> Address:
     """Return the address that ``url`` and the options of connections name."""
     parts = urlsplit(url)
-    for name in ("sentinel_username", "sentinel_password"):
-        if name in options:
-            raise ConfigurationError(
-                f"{name}= is for Sentinels, and {parts.scheme}:// leads to a server: write "
-                f"redis+sentinel:// or leave it out"
-            )
+    refuse_logins_of_sentinels(parts.scheme, options)
     arguments = arguments_of(parts, options, timeout)
     if parts.scheme == "unix":
         return _at_socket(parts, arguments, options)
@@ -84,6 +79,15 @@ def address_of(url: str, options: Mapping[str, Any], timeout: float) -> Address:
             f"the URL of {parts.hostname!r} has no port behind the colon: write a number up to 65535"
         ) from None
     return address_at(place, parts.scheme, arguments, options)
+
+
+def refuse_logins_of_sentinels(scheme: str, options: Mapping[str, Any]) -> None:
+    for name in ("sentinel_username", "sentinel_password"):
+        if name in options:
+            raise ConfigurationError(
+                f"{name}= is for Sentinels, and {scheme}:// leads to servers: write redis+sentinel:// "
+                f"or leave it out"
+            )
 
 
 def arguments_of(

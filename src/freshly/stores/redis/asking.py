@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 
 from ...errors import StoreError
 from .batch import Batch
-from .conversation import Conversation
 from .hub import Hub
 from .line import Question
 from .reading import Bucket, Reading
+from .talk import Talk
 
 
 class Want(NamedTuple):
@@ -52,7 +52,7 @@ class Told(NamedTuple):
 class Asking:
     """Asks for each reader on its own."""
 
-    def __init__(self, hub: Hub, talk: Conversation) -> None:
+    def __init__(self, hub: Hub, talk: Talk) -> None:
         self._hub = hub
         self._talk = talk
 
@@ -74,10 +74,10 @@ class Asking:
             lease_ms=self._hub.keeper.ms,
         )
         answer = await self._talk.read([*first, *batch.questions])
-        replies = answer.replies[len(first) :]
-        reading = batch.reading(replies, answer.fence, self._hub.shift)
-        reading = await self._opened(batch, reading)
-        values, holders, told, place = batch.values(replies), batch.holders(replies), [], 0
+        rest = answer.part(len(first))
+        reading = await self._opened(batch, batch.reading(rest, self._hub.shift))
+        values, holders = batch.values(rest.replies), batch.holders(rest.replies)
+        told, place = [], 0
         for want in wants:
             first_replies = answer.replies[place : place + len(want.first)]
             told.append(Told(first_replies, values, reading, holders))
@@ -86,13 +86,14 @@ class Asking:
 
     async def _opened(self, batch: Batch, reading: Reading) -> Reading:
         """Make sure that all buckets are there, so that a load has a stamp to begin with."""
-        for bucket in reading.absent():
-            fields = batch.fields(bucket)
-            answer = await self._talk.write([self._talk.opening(bucket, fields)])
-            fence, _, now, told = answer.replies[0]
-            found = Bucket(dict(zip(fields, told, strict=True)), fence)
-            buckets = {**reading.buckets, bucket: found}
-            reading = Reading(self._hub.layout, int(now), self._hub.shift, buckets)
+        if absent := reading.absent():
+            calls = [self._talk.opening(bucket, batch.fields(bucket)) for bucket in absent]
+            answer = await self._talk.write(calls)
+            buckets = dict(reading.buckets)
+            for bucket, (fence, _, now, told) in zip(absent, answer.replies, strict=True):
+                found = dict(zip(batch.fields(bucket), told, strict=True))
+                buckets[bucket] = Bucket(found, fence, int(now))
+            reading = Reading(self._hub.layout, self._hub.shift, buckets)
         reading.check_layout()
         return reading
 
@@ -111,7 +112,7 @@ class _Tick:
 class AskingTogether(Asking):
     """Asks for all readers of one turn of an event loop at once."""
 
-    def __init__(self, hub: Hub, talk: Conversation) -> None:
+    def __init__(self, hub: Hub, talk: Talk) -> None:
         super().__init__(hub, talk)
         # A thread runs one loop at a time.
         self._here = local()

@@ -1,6 +1,7 @@
-"""A batch of reads: what is asked together on one connection, and what the replies say.
+"""A batch of reads: what is asked together, and what the replies say.
 
-the values, leases, HMGET of each bucket, TIME, and last INFO, which proves who answered
+the values, leases, HMGET of each bucket; and, of each server, TIME, and last INFO, which proves who
+answered
 
 Leases come before the buckets: what is loaded under one carries a stamp from when it was taken.
 """
@@ -16,6 +17,7 @@ from .layout import Layout
 from .line import Question
 from .reading import Bucket, Reading, fields_of
 from .scripts import BID, Call
+from .talk import Answer
 
 # More in one call would keep the server from everybody else for too long.
 BIDS_A_CALL = 1000
@@ -40,10 +42,7 @@ class Batch:
     ) -> None:
         self._layout = layout
         self._values = values
-        keys, tags = list(dict.fromkeys(keys)), list(dict.fromkeys(tags))
-        self._fields = {
-            bucket: fields_of(layout, bucket, keys, tags) for bucket in range(layout.buckets)
-        }
+        self._fields = fields_of(layout, dict.fromkeys(keys), dict.fromkeys(tags))
         # One bucket stands for one server, which takes keys of all slots in one command.
         self._is_one = layout.buckets == 1 and len(values) > 1
         self._gets = 1 if self._is_one else len(values)
@@ -64,7 +63,6 @@ class Batch:
         asked += self._bids
         for bucket, fields in self._fields.items():
             asked.append(("HMGET", layout.bucket(bucket), *fields))
-        asked.append(("TIME",))
         return asked
 
     def _bidding(self, keys: Sequence[str], bids: Mapping[str, str], lease_ms: int) -> Call:
@@ -96,18 +94,19 @@ class Batch:
             for key, holder in zip(keys, _list_of(reply), strict=False)
         }
 
-    def reading(self, replies: Sequence[Any], fence: bytes, shift: float) -> Reading:
+    def reading(self, answer: Answer, shift: float) -> Reading:
         """Return what the buckets say; ``shift`` is by how much the store's time is ahead."""
-        told = replies[self._gets + len(self._bids) :]
-        for reply in told:
+        start = self._gets + len(self._bids)
+        told = answer.part(start, start + len(self._fields))
+        buckets: dict[int, Bucket] = {}
+        for (number, fields), reply, witness in zip(
+            self._fields.items(), told.replies, told.witnesses, strict=True
+        ):
             if isinstance(reply, Exception):
                 raise StoreError(f"something else lies where a bucket would: {reply}")
-        buckets = {
-            bucket: Bucket(dict(zip(fields, reply, strict=True)), fence)
-            for (bucket, fields), reply in zip(self._fields.items(), told, strict=False)
-        }
-        time = told[len(self._fields)]
-        return Reading(self._layout, int(time[0]) * 1000 + int(time[1]) / 1000, shift, buckets)
+            found = dict(zip(fields, reply, strict=True))
+            buckets[number] = Bucket(found, witness.fence, witness.time)
+        return Reading(self._layout, shift, buckets)
 
 
 def _list_of(reply: Any) -> Iterable[Any]:

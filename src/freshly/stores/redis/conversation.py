@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from time import monotonic
 from typing import Any, NamedTuple
@@ -17,39 +17,26 @@ from .layout import HEAD, Layout
 from .line import WHAT_TIME, WHO_ANSWERS, WHO_ARE_YOU, Line, Question
 from .lines import Lines
 from .met import Met
-from .phrases import Phrases
 from .primary import Primary
 from .reading import other_layout
+from .slots import Place
+from .talk import Answer, Talk, Witness
 
 # A connection may turn out to be dead, or to lead to a server that is no primary any more; the next
 # one is new. A third attempt would meet a server that changes faster than that.
 ATTEMPTS = 3
 
-
-class Witness(NamedTuple):
-    """Who gave a reply, and what time it was there in milliseconds; 0.0 if nobody asked for that."""
-
-    fence: bytes
-    time: float
-
-
-class Answer(NamedTuple):
-    """Replies, each with its witness."""
-
-    replies: list[Any]
-    witnesses: Sequence[Witness]
-
-    @property
-    def fence(self) -> bytes:
-        return self.witnesses[0].fence
+# Whether a server that says that it is the primary here is known as such elsewhere, too.
+Vet = Callable[[], Awaitable[bool]]
 
 
 class Request(NamedTuple):
     """What one primary is asked, and which buckets that touches.
 
-    The replies of a ``proven`` request count only if the primary gave them. ``tolerant`` leaves the
-    error of a value of another type among them. ``timed`` asks for the time as well. ``always`` asks
-    a server that seems down, too.
+    ``homes`` has the bucket of each question that is about one. The replies of a ``proven`` request
+    count only if the primary gave them. ``tolerant`` leaves the error of a value of another type among
+    them. ``timed`` asks for the time as well. ``always`` asks a server that seems down, too. ``asking``
+    is for one that has been told of these questions by the node that is about to hand them over.
     """
 
     questions: Sequence[Question]
@@ -58,6 +45,8 @@ class Request(NamedTuple):
     tolerant: bool = False
     timed: bool = False
     always: bool = False
+    asking: bool = False
+    homes: Sequence[int | None] = ()
 
     @property
     def extras(self) -> list[Question]:
@@ -65,7 +54,7 @@ class Request(NamedTuple):
         return extras + [WHO_ANSWERS] * self.proven
 
 
-class Conversation(Phrases):
+class Conversation(Talk):
     """Questions and answers over the connections of one colour to one place.
 
     A connection counts while the server at its other end is the primary that this process last met
@@ -80,36 +69,47 @@ class Conversation(Phrases):
         layout: Layout,
         met: Met,
         max_ttl: float,
+        vet: Vet | None = None,
     ) -> None:
         super().__init__(layout, max_ttl)
         self.primary = primary
         self.lines = lines
         self._met = met
+        self._vet = vet
         # Where there is one place there is one primary, and it has all buckets.
         self._all = range(layout.buckets)
 
     async def read(self, questions: Sequence[Question]) -> Answer:
-        """Return the replies, of which it is proven that the primary gave them."""
-        return await self._ask(Request(questions, self._all, proven=True, tolerant=True))
+        return await self._ask(Request(questions, self._all, proven=True, tolerant=True, timed=True))
 
     async def write(
-        self, questions: Sequence[Question], *, always: bool = False, timed: bool = False
+        self,
+        questions: Sequence[Question],
+        *,
+        always: bool = False,
+        timed: bool = False,
+        partly: bool = False,
     ) -> Answer:
-        """Return the replies.
-
-        Scripts among the questions see to it that a primary runs them. Where another one may replace
-        it, that it has still its replicas says that it was not superseded when it did.
-        """
+        # Where another one may replace it, that it has still its replicas says that it was not
+        # superseded when it answered.
         proven = self.primary.is_replaceable
         return await self._ask(Request(questions, self._all, proven=proven, always=always, timed=timed))
 
-    async def everywhere(self, question: Question) -> list[Answer]:
-        """Ask each primary that there is."""
-        return [await self.write([question])]
+    async def primaries(self) -> Sequence[Place | None]:
+        return [None]
+
+    async def tell(self, place: Place | None, question: Question) -> Any:
+        return (await self.write([question])).replies[0]
 
     async def _ask(self, request: Request) -> Answer:
         work = partial(self._try, partial(self._errand, request))
-        return await self.watch.ask(work, always=request.always)
+        answer = await self.watch.ask(work, always=request.always)
+        if any(is_elsewhere(reply) for reply in answer.replies):
+            raise StoreError(
+                f"{self.primary.server} is a node of a cluster, and another one has a part of what was "
+                f"asked: write redis+cluster:// and a few of its nodes"
+            )
+        return answer
 
     @property
     def watch(self) -> Watch:
@@ -145,7 +145,7 @@ class Conversation(Phrases):
             # What ended one of them has probably ended all, and another server may be primary soon.
             self.lines.forget_like(line)
             raise
-        if replies is None or self._is_outdated(request, line, replies):
+        if replies is None:
             self.lines.forget_like(line)
             await line.hang_up()
             return None
@@ -159,32 +159,43 @@ class Conversation(Phrases):
         return Answer(replies[:count], [Witness(line.fence, time)] * count)
 
     async def _replies(self, request: Request, line: Line) -> list[Any] | None:
+        """Return what the primary says on ``line``, ``None`` if nobody can say that it is it."""
         is_new = line.fence is None
         if is_new:
             await self.lines.greeted(line, self._greet)
         if line.fence != self.primary.fence or line.is_over or self._is_too_old(line):
             return None
         try:
-            await self._meet(line, request.buckets)
-            return await line.ask([*request.questions, *request.extras])
+            gone = await self._meet(line, request)
+            replies = await line.ask([*request.questions, *request.extras], asking=request.asking)
         except NoConnection:
             if is_new and not line.is_over:
                 raise
             # It was idle, and may have ended long ago; or another caller has given it up.
             return None
+        if self._is_outdated(request, line, replies, gone):
+            return None
+        # What it says of a bucket that it has been told nothing about is not to be used.
+        for place, home in enumerate(request.homes if gone else ()):
+            if home is not None and home in gone:
+                replies[place] = gone[home]
+        return replies
 
     def _is_too_old(self, line: Line) -> bool:
         longest = self.primary.longest_silence
         return longest is not None and monotonic() - line.answered_at > longest
 
-    def _is_outdated(self, request: Request, line: Line, replies: Sequence[Any]) -> bool:
+    def _is_outdated(
+        self, request: Request, line: Line, replies: Sequence[Any], gone: Collection[int]
+    ) -> bool:
         """Return whether the server is another than it was, or no primary."""
         if request.proven and not self._is_proof(line, replies[-1]):
             return True
         if any(is_not_primary(reply) for reply in replies):
             return True
         # Another connection has met another primary meanwhile.
-        return line.fence != self.primary.fence or not self._met.all_at(line.fence, request.buckets)
+        there = [bucket for bucket in request.buckets if bucket not in gone]
+        return line.fence != self.primary.fence or not self._met.all_at(line.fence, there)
 
     def _is_proof(self, line: Line, info: Any) -> bool:
         if not line.proves(info):
@@ -207,31 +218,41 @@ class Conversation(Phrases):
         for reply in replies:
             self._check(reply)
         line.answered_at = monotonic()
-        if line.greeted(*replies):
-            self.primary.fence = line.fence
+        fence = line.greeted(*replies)
+        is_known = self._vet is None or await self._vet()
+        if fence is not None and is_known:
+            # Nobody else uses it before it has a fence.
+            line.fence = self.primary.fence = fence
         else:
             await line.hang_up()
 
-    async def _meet(self, line: Line, buckets: Collection[int]) -> None:
-        """Make sure of ``buckets`` that the server at the other end knows what it may have to know.
+    async def _meet(self, line: Line, request: Request) -> Mapping[int, Exception]:
+        """Make sure of all buckets that the server at the other end knows what it may have to know.
 
-        They are opened, so that two layouts meet in them, and told the journal.
+        They are opened, so that two layouts meet in them, and told the journal. Returns those that
+        it does not have, with what it says of them.
         """
         assert line.fence is not None
-        unknown = self._met.not_at(line.fence, buckets)
+        unknown = self._met.not_at(line.fence, request.buckets)
         if not unknown:
-            return
+            return {}
         everything, names = self._met.journal.names()
-        calls: list[Question] = [self.opening(bucket, HEAD) for bucket in unknown]
-        calls += self.clearing(unknown) if everything else []
-        calls += self.stamping(names, buckets=unknown)
-        replies = await line.ask(calls)
-        if any(is_not_primary(reply) or is_elsewhere(reply) for reply in replies):
-            # It is told when it is found; what follows is answered in the same way.
-            return
-        for reply in replies:
-            self._check(reply)
-        self._met.note(line.fence, unknown)
+        told: list[tuple[int, Question]] = [(one, self.opening(one, HEAD)) for one in unknown]
+        if everything:
+            told += zip(unknown, self.clearing(unknown), strict=True)
+        told += [(one.bucket, one.call) for one in self.stamping_by_bucket(names, buckets=unknown)]
+        replies = await line.ask([call for _, call in told], asking=request.asking)
+        if any(is_not_primary(reply) for reply in replies):
+            # What follows is answered in the same way.
+            return {}
+        gone: dict[int, Exception] = {}
+        for (bucket, _), reply in zip(told, replies, strict=True):
+            if is_elsewhere(reply):
+                gone.setdefault(bucket, reply)
+            else:
+                self._check(reply)
+        self._met.note(line.fence, [bucket for bucket in unknown if bucket not in gone])
+        return gone
 
 
 def _is_foreign(reply: Any) -> bool:

@@ -32,14 +32,13 @@ class HeldInReading:
 
     def _until(self, name: str, kind: bytes) -> float | None:
         bucket = self._reading.buckets.get(self._layout.bucket_of(name))
-        now = self._reading.server_now
-        if bucket is None or bucket.number(QUARANTINE) > now:
+        if bucket is None or bucket.number(QUARANTINE) > (now := bucket.server_now):
             return UNKNOWN
         field = kind + encoded(name)
         if not bucket.has(field):
             return UNKNOWN if bucket.number(LATEST_HOLD) > now else None
         ends = [end for _, end in ends_of(bucket.text(field)) if end > now]
-        return self._reading.store_time(min(ends)) if ends else None
+        return self._reading.store_time(bucket, min(ends)) if ends else None
 
 
 class HeldNow:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 
 from ...core.undelivered import Undelivered
-from ...errors import StoreError
+from ...errors import PartlyInvalidatedError, StoreError
 from ..delivery import Delivery
 from .codecs import Codecs
 from .journal import Journal
@@ -86,6 +86,9 @@ class Hub:
         try:
             yield
         except BaseException as error:
+            if isinstance(error, PartlyInvalidatedError):
+                # Patterns, and a clear, concern all servers.
+                tags, stale, keys = (_those(names, error.failed) for names in (tags, stale, keys))
             self.undelivered.add(
                 tags=tags, stale=stale, keys=keys, pattern=pattern, everything=everything
             )
@@ -100,3 +103,7 @@ class Hub:
         self.kept.clear()
         self.keeper.stop()
         return self.delivery.stop()
+
+
+def _those(names: Sequence[str], among: Collection[str]) -> Sequence[str]:
+    return [name for name in names if name in among]

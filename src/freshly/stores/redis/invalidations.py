@@ -9,19 +9,20 @@ from re import compile as compile_pattern
 
 from ...core.holds import Hold
 from ...core.undelivered import Parcel
-from .conversation import Conversation
+from ...errors import PartlyInvalidatedError
 from .hub import Hub
 from .layout import KEY, PATTERN, STALE, TAG, encoded
 from .reading import Moment, Position
 from .scans import SCANNED, Matching
 from .stamps import Stamps
+from .talk import Talk
 from .values import Values
 
 
 class Invalidations:
     """The invalidations of one colour of caller. One that fails is kept, and obeyed here until then."""
 
-    def __init__(self, hub: Hub, talk: Conversation, stamps: Stamps, values: Values) -> None:
+    def __init__(self, hub: Hub, talk: Talk, stamps: Stamps, values: Values) -> None:
         self._hub = hub
         self._talk = talk
         self._stamps = stamps
@@ -76,7 +77,10 @@ class Invalidations:
         self._hub.invalidations += 1
         self._hub.journal.note(None)
         with self._hub.owing(everything=True):
-            answer = await self._talk.write(self._talk.clearing())
+            answer = await self._talk.write(self._talk.clearing(), partly=True)
+            if answer.failures:
+                cause = next(iter(answer.failures.values()))
+                raise PartlyInvalidatedError((), (), str(cause)) from cause
         positions = {
             bucket: Position(nonce, int(sequence))
             for bucket, (_, nonce, sequence) in enumerate(answer.replies)

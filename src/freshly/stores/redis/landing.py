@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ...core.entry import Entry
 from .layout import KEY, TAG, Layout, encoded
-from .reading import Moment, Position, patterns_of
+from .reading import Moment, Position, Reading, patterns_of
 from .scripts import LAND, Call
 
 
@@ -44,6 +44,18 @@ class Landing(NamedTuple):
             [layout.bucket(home), layout.value(entry.key), layout.lease(entry.key)],
             [self.data, round(self.until * 1000), self.key_at.nonce, compared, self.lease, *stamps],
         )
+
+    def is_overtaken(self, layout: Layout, reading: Reading) -> bool:
+        """Return whether its key or one of its tags was invalidated since, by ``reading``."""
+        moment, key = self.entry.stamp, self.entry.key
+        tags_hold = all(
+            reading.is_tag_valid(tag, moment.position(tag, layout.bucket_of(tag)))
+            for tag in self.entry.tags
+        )
+        if not (tags_hold and reading.is_key_valid(key, self.key_at)):
+            return True
+        oldest, home = Position(self.key_at.nonce, self._oldest), reading.buckets[layout.bucket_of(key)]
+        return oldest.sequence < home.floor or not home.spares(oldest, key)
 
     @property
     def _oldest(self) -> int:

@@ -8,29 +8,32 @@ from typing import Any
 from ...core.entry import Entry
 from ...core.shape import LOCAL, Shape
 from .batch import Batch
-from .conversation import Conversation
 from .held import HeldInReading
 from .hub import Hub
 from .landing import Landing
 from .layout import KEY, encoded
 from .looks import Looks
+from .placing import AfterALook, AtOnce, Placing
 from .reading import Moment
 from .stamps import Stamps
+from .talk import Talk
 from .values import Values
 
 
 class Landings:
     """Stores entries for one colour of caller."""
 
-    def __init__(
-        self, hub: Hub, talk: Conversation, looks: Looks, stamps: Stamps, values: Values
-    ) -> None:
+    def __init__(self, hub: Hub, talk: Talk, looks: Looks, stamps: Stamps, values: Values) -> None:
         self._hub = hub
         self._talk = talk
         self._looks = looks
         self._stamps = stamps
         self._values = values
         self._layout = hub.layout
+        # One bucket stands for one server, which has all of a namespace.
+        self._placing: Placing = (
+            AtOnce(hub, talk) if hub.layout.buckets == 1 else AfterALook(hub, talk, looks)
+        )
 
     async def land_many(
         self, landings: Sequence[tuple[Entry[Any], Callable[[], bool]]], shape: Shape
@@ -46,7 +49,7 @@ class Landings:
                 until = self._hub.on_server(entry.dead_at)
                 lease = self._hub.keeper.token(entry.key) or ""
                 sent.append(Landing(place, entry, data, at, until, lease))
-        return await self._landed(sent, len(landings))
+        return await self._placing.place(sent, len(landings))
 
     def _keep(self, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
         """Keep an entry in the process. Whoever reads it asks the server whether it is valid."""
@@ -55,28 +58,6 @@ class Landings:
         value = entry.value if entry.raised is None else entry.raised
         self._hub.kept.put(entry.key, self._hub.codecs.frame(entry, b"", b""), value)
         return True
-
-    async def _landed(self, sent: Sequence[Landing], count: int) -> list[bool]:
-        """Store what was not overtaken; say which of ``count`` entries that are."""
-        stored = [False] * count
-        while sent:
-            answer = await self._talk.write([one.call(self._layout) for one in sent])
-            newer: list[Landing] = []
-            for one, reply in zip(sent, answer.replies, strict=True):
-                if not isinstance(reply, bytes):
-                    stored[one.place] = reply == 1
-                    if reply == 1:
-                        self._note_stored(one)
-                elif (again := one.after(reply)) is not None:
-                    newer.append(again)
-            sent = newer
-        return stored
-
-    def _note_stored(self, landing: Landing) -> None:
-        entry = landing.entry
-        self._hub.presence.note(entry.key, entry.dead_at - entry.born - entry.load_seconds)
-        if landing.lease:
-            self._hub.keeper.drop(entry.key)
 
     async def put_many(
         self, entries: Sequence[Entry[Any]], *, is_stamped: bool, shape: Shape
@@ -98,7 +79,7 @@ class Landings:
         keys, tags = [entry.key for entry in entries], [t for e in entries for t in e.tags]
         batch = Batch(self._layout, keys=keys, tags=tags)
         stamped = await self._stamps.stamp([KEY + encoded(key) for key in keys], first=batch.questions)
-        reading = batch.reading(stamped.replies, stamped.fence, self._hub.shift)
+        reading = batch.reading(stamped.first, self._hub.shift)
         if not is_stamped:
             for entry in entries:
                 entry.stamp = entry.seen = reading.moment
@@ -122,4 +103,4 @@ class Landings:
                 since = taken.sequence if is_stamped else None
                 sent.append(Landing(place, entry, data, position, until, since=since))
         await self._values.drop(replaced)
-        return await self._landed(sent, len(entries))
+        return await self._placing.place(sent, len(entries))

@@ -68,7 +68,7 @@ class Layout:
 
     def bucket_of_bytes(self, name: bytes) -> int:
         # CRC-16/XMODEM, which is what a cluster gives slots by.
-        return crc_hqx(name, 0) % self.buckets
+        return 0 if self.buckets == 1 else crc_hqx(name, 0) % self.buckets
 
     def buckets_of(self, names: Iterable[str]) -> set[int]:
         return {0} if self.buckets == 1 else {self.bucket_of(name) for name in names}

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ...core.ports import Bid, Look
 from ...core.shape import ANY, Shape
-from .conversation import Conversation
 from .hub import Hub
 from .line import Question
 from .looks import Looks
+from .talk import Talk
 
 
 class RedisLeases:
     """Leases of one colour; the process has them for both."""
 
-    def __init__(self, hub: Hub, talk: Conversation, looks: Looks) -> None:
+    def __init__(self, hub: Hub, talk: Talk, looks: Looks) -> None:
         self._hub = hub
         self._talk = talk
         self._looks = looks

@@ -52,18 +52,27 @@ class Line:
         self.is_over = False
         #: When it last answered, on the clock of ``monotonic``.
         self.answered_at = 0.0
-        #: How many replicas the primary had when the connection was opened.
+        #: How many replicas the primary had at most since the connection was opened.
         self.replicas = 0
 
-    async def ask(self, questions: Sequence[Question]) -> list[Any]:
-        """Send ``questions`` together and return the replies, errors among them."""
-        replies = await self.wire.exchange([self._short(question) for question in questions])
+    async def ask(self, questions: Sequence[Question], *, asking: bool = False) -> list[Any]:
+        """Send ``questions`` together and return the replies, errors among them.
+
+        With ``asking`` a node of a cluster answers also what it has not taken over yet.
+        """
+        replies = await self._exchange([self._short(question) for question in questions], asking)
         unknown = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if unknown:
-            again = await self.wire.exchange([self._whole(questions[place]) for place in unknown])
+            again = await self._exchange([self._whole(questions[place]) for place in unknown], asking)
             for place, reply in zip(unknown, again, strict=True):
                 replies[place] = reply
         return replies
+
+    async def _exchange(self, commands: Sequence[Command], asking: bool) -> list[Any]:
+        if not asking:
+            return await self.wire.exchange(commands)
+        replies = await self.wire.exchange([one for each in commands for one in (ASKING, each)])
+        return replies[1::2]
 
     def _short(self, question: Question) -> Command:
         return question.short(is_modern=self.is_modern) if isinstance(question, Call) else question
@@ -75,15 +84,14 @@ class Line:
         self.is_over = True
         await self.wire.hang_up()
 
-    def greeted(self, server: bytes | str, replication: bytes | str) -> bool:
-        """Note who gave these replies to INFO; return whether it is a primary."""
+    def greeted(self, server: bytes | str, replication: bytes | str) -> bytes | None:
+        """Note who gave these replies to INFO; return its fence, ``None`` if it is no primary."""
         told = _told(server) | _told(replication)
         self.is_modern = int(told["redis_version"].split(".")[0]) >= 7
         if told["role"] != "master":
-            return False
-        self.fence = f"{told['run_id']}.{told['master_replid']}".encode()
+            return None
         self.replicas = int(told["connected_slaves"])
-        return True
+        return f"{told['run_id']}.{told['master_replid']}".encode()
 
     def proves(self, info: Any) -> bool:
         """Return whether ``info``, the last reply of a batch, says that the same primary answered."""
@@ -96,8 +104,10 @@ class Line:
     def has_lost_a_replica(self, info: bytes | str) -> bool:
         """Return whether a replica has left since the connection was opened: perhaps to be primary."""
         text = info.encode() if isinstance(info, str) else info
-        count = text.partition(b"connected_slaves:")[2].partition(b"\r")[0]
-        return int(count) < self.replicas
+        count = int(text.partition(b"connected_slaves:")[2].partition(b"\r")[0])
+        # One that has come since may leave, too.
+        known, self.replicas = self.replicas, max(self.replicas, count)
+        return count < known
 
 
 def _told(info: bytes | str) -> dict[str, str]:
@@ -106,8 +116,22 @@ def _told(info: bytes | str) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
+#: Said before a question to a node that is about to take over what it is about.
+ASKING: Command = ("ASKING",)
 #: What a new connection is asked first.
 WHO_ARE_YOU: Sequence[Command] = (("INFO", "server"), ("INFO", "replication"))
 WHAT_TIME: Command = ("TIME",)
 #: The last question of a batch whose answers have to be those of the primary.
 WHO_ANSWERS: Command = ("INFO", "replication")
+
+
+_KEYLESS = frozenset(("INFO", "PING", "SCAN", "TIME"))
+
+
+def name_in(question: Question) -> bytes | None:
+    """Return the name whose place a question is to be asked at, ``None`` where any would do."""
+    if isinstance(question, Call):
+        return question.keys[0]
+    name = None if question[0] in _KEYLESS else question[1]
+    assert name is None or isinstance(name, bytes)
+    return name

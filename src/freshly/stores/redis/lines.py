@@ -14,7 +14,17 @@ Errand = Callable[[Line], Awaitable[T]]
 Greet = Callable[[Line], Awaitable[None]]
 
 
-class Lines(Protocol):
+class Ends(Protocol):
+    """What a store that is closed has to wait for, and to close."""
+
+    async def wait(self, job: Future[None]) -> None:
+        """Return when ``job`` has ended, or ``timeout`` is over."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Lines(Ends, Protocol):
     """Runs errands on connections, of which there are ``pool_size`` at most.
 
     Nothing is waited for longer than ``timeout`` seconds: neither a new connection, which has to be
@@ -37,12 +47,6 @@ class Lines(Protocol):
     def forget_like(self, line: Line) -> None:
         """Let no connection as old as ``line`` be used again: what ended it has probably ended all."""
         ...
-
-    async def wait(self, job: Future[None]) -> None:
-        """Return when ``job`` has ended, or ``timeout`` is over."""
-        ...
-
-    async def close(self) -> None: ...
 
     def forget_parent(self) -> None:
         """Leave the connections alone: in a forked child they are the parent's."""

@@ -19,15 +19,18 @@ from ..world import World
 from .address import Address, address_of, address_of_client
 from .aio import AsyncLines
 from .asking import Asking, AskingTogether
+from .cluster import DEFAULT_BUCKETS, buckets_of, cluster_address, sides
 from .codecs import Codecs
 from .conversation import Conversation
 from .hub import Hub
 from .keeper import Keeper
 from .layout import Layout
+from .lines import Ends, Lines
 from .primary import Primary
 from .refusals import Refusals
 from .sentinel import sentinel_address
 from .store import RedisStore
+from .talk import Talk
 from .threads import BlockingLines
 
 WIRE_OPTIONS = (
@@ -46,12 +49,19 @@ DEFAULT_POOL_SIZE = 10
 
 def far_address(url: str, options: Mapping[str, Any], timeout: float) -> Address:
     """Return where the server is, by the URL or by a client of the user's."""
+    if is_cluster(url):
+        cluster = cluster_address(url, options, timeout)
+        return cluster.node(cluster.seeds[0])
     client = options.get("client")
     if client is not None:
         return address_of_client(client, timeout)
     if "+sentinel://" in url:
         return sentinel_address(url, options, timeout)
     return address_of(url, options, timeout)
+
+
+def is_cluster(url: str) -> bool:
+    return "+cluster" in url.partition("://")[0]
 
 
 def open_redis(
@@ -68,9 +78,11 @@ def open_redis(
     world: World,
 ) -> RedisStore:
     """Return the awaited side of the store; its twin is the other."""
-    address = far_address(url, options, timeout)
     layout = Layout(
-        namespace, max_staleness=round(max_staleness * 1000), max_hold=round(max_hold * 1000)
+        namespace,
+        buckets=_buckets(url, options),
+        max_staleness=round(max_staleness * 1000),
+        max_hold=round(max_hold * 1000),
     )
 
     refusals = Refusals(layout, world.emit)
@@ -78,8 +90,10 @@ def open_redis(
     wire = Wire(**asked, on_refused=refusals.note)
     raises, codec = _raises(options.get("on_encode_error", "log")), given_codec(options.get("codec"))
     codecs = Codecs(layout, wire, refusals, raises=raises, codec=codec)
-    now, breaker = world.clock.now, Breaker(max(DEFAULT_PAUSE, timeout))
-    watch = Watch(address.server, breaker, now, world.emit)
+    now = world.clock.now
+
+    def watch_for(server: str) -> Watch:
+        return Watch(server, Breaker(max(DEFAULT_PAUSE, timeout)), now, world.emit)
 
     def deliver(parcel: Parcel) -> None:
         world.step(store.blocking.deliver(parcel))
@@ -100,24 +114,47 @@ def open_redis(
         delivery=delivery,
         keeper=Keeper(lease, prolong),
     )
-    store = _both(hub, address, watch, pool_size, timeout)
+    if is_cluster(url):
+        found = cluster_address(url, options, timeout)
+        nodes, *talks = sides(
+            found, layout, max_ttl, hub.met, watch_for, size=pool_size, timeout=timeout
+        )
+        _OURS.update((hub, nodes, *talks))
+        store = _both(hub, *((talk, talk) for talk in talks))
+    else:
+        address = far_address(url, options, timeout)
+        store = _on_one(hub, address, watch_for(address.server), pool_size, timeout)
     return store
 
 
-def _both(hub: Hub, address: Address, watch: Watch, size: int, timeout: float) -> RedisStore:
+def _on_one(hub: Hub, address: Address, watch: Watch, size: int, timeout: float) -> RedisStore:
+    primary = Primary(address.server, watch, longest_silence=address.longest_silence)
     awaited = AsyncLines(address.server, address.dial_awaited, size=size, timeout=timeout)
     blocking = BlockingLines(address.server, address.dial, size=size, timeout=timeout)
-
-    primary = Primary(address.server, watch, longest_silence=address.longest_silence)
-
-    def side(lines: Any, asking: type[Asking]) -> RedisStore:
-        talk = Conversation(primary, lines, hub.layout, hub.met, hub.max_ttl)
-        return RedisStore(hub, lines, talk, asking(hub, talk))
-
-    store, twin = side(awaited, AskingTogether), side(blocking, Asking)
-    store.twin = twin.twin = twin
     _OURS.update((hub, primary, awaited, blocking))
+
+    def talk(lines: Lines) -> tuple[Lines, Talk]:
+        return lines, Conversation(primary, lines, hub.layout, hub.met, hub.max_ttl)
+
+    return _both(hub, talk(awaited), talk(blocking))
+
+
+def _both(hub: Hub, awaited: tuple[Ends, Talk], stepped: tuple[Ends, Talk]) -> RedisStore:
+    store = RedisStore(hub, *awaited, AskingTogether(hub, awaited[1]))
+    twin = RedisStore(hub, *stepped, Asking(hub, stepped[1]))
+    store.twin = twin.twin = twin
     return store
+
+
+def _buckets(url: str, options: Mapping[str, Any]) -> int:
+    if is_cluster(url):
+        return buckets_of(options.get("buckets", DEFAULT_BUCKETS))
+    if "buckets" in options:
+        raise ConfigurationError(
+            f"buckets={options['buckets']!r}: one server has all in one; leave it out, or name the "
+            f"nodes of a cluster by redis+cluster://"
+        )
+    return 1
 
 
 class _Heir(Protocol):

@@ -47,8 +47,7 @@ class Phrases:
         """Return the same calls, each with its bucket and its names; of all buckets by default."""
         layout = self._layout
         calls: list[Stamping] = []
-        for bucket in range(layout.buckets) if buckets is None else buckets:
-            mine = [name for name in names if _is_in(layout, bucket, name)]
+        for bucket, mine in self._by_bucket(names, buckets):
             for start in range(0, len(mine), NAMES_A_CALL):
                 some = mine[start : start + NAMES_A_CALL]
                 arguments: list[bytes | str | int] = [
@@ -59,17 +58,16 @@ class Phrases:
                     hold,
                     *some,
                 ]
-                keys = [layout.bucket(bucket), layout.channel(bucket)]
-                calls.append(Stamping(bucket, some, STAMP.command(keys, arguments)))
+                call = STAMP.command([layout.bucket(bucket)], arguments)
+                calls.append(Stamping(bucket, some, call))
         return calls
 
     def releasing(self, token: str, names: Sequence[bytes]) -> list[Call]:
         """Return the calls that end the holds of ``token`` on ``names``, and stamp nothing."""
         layout, calls = self._layout, []
-        for bucket in range(layout.buckets):
-            if mine := [name for name in names if _is_in(layout, bucket, name)]:
-                arguments: list[bytes | str | int] = [token_hex(9), layout.text, token, *mine]
-                calls.append(RELEASE.command([layout.bucket(bucket)], arguments))
+        for bucket, mine in self._by_bucket(names, None):
+            arguments: list[bytes | str | int] = [token_hex(9), layout.text, token, *mine]
+            calls.append(RELEASE.command([layout.bucket(bucket)], arguments))
         return calls
 
     def leasing(self, key: str, token: str, ms: int) -> Call:
@@ -79,11 +77,20 @@ class Phrases:
     def clearing(self, buckets: Sequence[int] | None = None) -> list[Call]:
         layout = self._layout
         return [
-            CLEAR.command([layout.bucket(bucket), layout.channel(bucket)], [token_hex(9), layout.text])
+            CLEAR.command([layout.bucket(bucket)], [token_hex(9), layout.text])
             for bucket in (range(layout.buckets) if buckets is None else buckets)
         ]
 
-
-def _is_in(layout: Layout, bucket: int, name: bytes) -> bool:
-    # A pattern may mean keys of any bucket.
-    return name[:1] == b"*" or layout.bucket_of_bytes(name[1:]) == bucket
+    def _by_bucket(
+        self, names: Sequence[bytes], buckets: Sequence[int] | None
+    ) -> list[tuple[int, list[bytes]]]:
+        """Return ``names`` by the bucket that they lie in, for those of ``buckets`` that have some."""
+        layout = self._layout
+        found: dict[int, list[bytes]] = {bucket: [] for bucket in buckets or range(layout.buckets)}
+        for name in names:
+            # A pattern may mean keys of any bucket.
+            homes = list(found) if name[:1] == b"*" else [layout.bucket_of_bytes(name[1:])]
+            for bucket in homes:
+                if bucket in found:
+                    found[bucket].append(name)
+        return [(bucket, mine) for bucket, mine in found.items() if mine]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from ...errors import StoreError
-from .conversation import Conversation
 from .hub import Hub
 from .layout import KEY, STALE, TAG
 from .reading import Position
 from .scans import Fields
 from .scripts import PRUNE
+from .talk import Talk
 
 
 class Pruner:
-    def __init__(self, hub: Hub, talk: Conversation) -> None:
+    def __init__(self, hub: Hub, talk: Talk) -> None:
         self._hub = hub
         self._talk = talk
 

@@ -94,12 +94,13 @@ _POSITION = re.compile(r"(\d{1,5})\.([A-Za-z0-9_-]{1,64})\.(\d{1,18})")
 
 
 class Bucket:
-    """One bucket as one answer showed it."""
+    """One bucket as one answer showed it, at ``server_now`` milliseconds by its server's clock."""
 
-    __slots__ = ("_fields", "floor", "is_there", "position")
+    __slots__ = ("_fields", "floor", "is_there", "position", "server_now")
 
-    def __init__(self, fields: Mapping[bytes, bytes | None], fence: bytes) -> None:
+    def __init__(self, fields: Mapping[bytes, bytes | None], fence: bytes, server_now: float) -> None:
         self._fields = fields
+        self.server_now = server_now
         nonce = fields[NONCE]
         #: Whether it exists, belongs to the primary that answered, and is as our scripts write it.
         self.is_there = nonce is not None and fields[FENCE] == fence and self._is_sound()
@@ -167,39 +168,34 @@ def patterns_of(packed: bytes) -> Sequence[tuple[int, re.Pattern[str]]] | None:
     return found if place == len(packed) else None
 
 
-def fields_of(layout: Layout, bucket: int, keys: Iterable[str], tags: Iterable[str]) -> list[bytes]:
-    """Return the fields to ask of a bucket, for the keys and tags that lie in it."""
-    if layout.buckets > 1:
-        keys = [key for key in keys if layout.bucket_of(key) == bucket]
-        tags = [tag for tag in tags if layout.bucket_of(tag) == bucket]
-    fields: list[bytes] = [*HEAD]
+def fields_of(layout: Layout, keys: Iterable[str], tags: Iterable[str]) -> dict[int, list[bytes]]:
+    """Return the fields to ask of each bucket, for the keys and tags that lie in it."""
+    found: dict[int, list[bytes]] = {bucket: [*HEAD] for bucket in range(layout.buckets)}
+    bucket_of = layout.bucket_of_bytes
     for name in map(encoded, keys):
-        fields += (KEY + name, KEY_HOLD + name)
+        found[bucket_of(name)] += (KEY + name, KEY_HOLD + name)
     for name in map(encoded, tags):
-        fields += (TAG + name, STALE + name, TAG_HOLD + name)
-    return fields
+        found[bucket_of(name)] += (TAG + name, STALE + name, TAG_HOLD + name)
+    return found
 
 
 class Reading:
-    """What one batch, or one script, said of some buckets.
+    """What one batch said of some buckets.
 
-    ``server_now`` is the server's time in milliseconds, ``shift`` by how many seconds the store's time
-    is ahead of it, and ``now`` the store's time in seconds.
+    ``shift`` is by how many seconds the store's time is ahead of its servers', and ``now`` the store's
+    time in seconds. Where the buckets lie on several servers it is told by the one of the first.
     """
 
-    def __init__(
-        self, layout: Layout, server_now: float, shift: float, buckets: Mapping[int, Bucket]
-    ) -> None:
+    def __init__(self, layout: Layout, shift: float, buckets: Mapping[int, Bucket]) -> None:
         self._layout = layout
-        self.server_now = server_now
         self._shift = shift
-        self.now = self.store_time(server_now)
+        self.now = buckets[min(buckets)].server_now / 1000 + shift
         self.buckets = buckets
         self.moment = Moment({number: bucket.position for number, bucket in buckets.items()})
 
-    def store_time(self, server_time: float) -> float:
-        """Return the store's time, in seconds, at one of the server's, in milliseconds."""
-        return server_time / 1000 + self._shift
+    def store_time(self, bucket: Bucket, server_time: float) -> float:
+        """Return the store's time, in seconds, at one of a bucket's server, in milliseconds."""
+        return self.now + (server_time - bucket.server_now) / 1000
 
     def absent(self) -> list[int]:
         return [number for number, bucket in self.buckets.items() if not bucket.is_there]

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from ...core.holds import Held
-from .conversation import Conversation
 from .held import HeldNow, first_end
 from .hub import Hub
 from .layout import KEY, KEY_HOLD, LATEST_HOLD, QUARANTINE, TAG, TAG_HOLD, encoded
 from .looks import Looks
 from .scans import Fields
 from .scripts import RIGHT
+from .talk import Talk
 
 
 class Rights:
     """The rights of one colour of caller."""
 
-    def __init__(self, hub: Hub, talk: Conversation, looks: Looks) -> None:
+    def __init__(self, hub: Hub, talk: Talk, looks: Looks) -> None:
         self._hub = hub
         self._talk = talk
         self._looks = looks
@@ -44,15 +44,15 @@ class Rights:
 
     async def held(self, besides: Collection[str] = ()) -> Held:
         reading = await self._looks.names((), ())
-        now = round(reading.server_now)
         ends: dict[bytes, float] = {}
         for number, bucket in reading.buckets.items():
+            now = round(bucket.server_now)
             if bucket.number(LATEST_HOLD) > now:
                 async for fields in Fields(self._talk, self._layout.bucket(number)):
                     for field, packed in fields.items():
                         if field[:1] in (TAG_HOLD, KEY_HOLD):
                             end = first_end(packed, now, besides)
                             if end is not None:
-                                ends[field] = reading.store_time(end)
-        is_new = any(bucket.number(QUARANTINE) > now for bucket in reading.buckets.values())
+                                ends[field] = reading.store_time(bucket, end)
+        is_new = any(one.number(QUARANTINE) > one.server_now for one in reading.buckets.values())
         return HeldNow(ends, all=is_new)

@@ -4,34 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .conversation import Conversation
 from .layout import Layout
+from .slots import Place
+from .talk import Talk
 
 # Keys of one SCAN, names of one HSCAN: some milliseconds of the server's time at most.
 SCANNED = 1000
 
 
 class Matching:
-    """The keys of a namespace that match a glob, some at a time."""
+    """The keys of a namespace that match a glob, some at a time, of one server after another."""
 
-    def __init__(self, talk: Conversation, layout: Layout, matches: Callable[[str], object]) -> None:
+    def __init__(self, talk: Talk, layout: Layout, matches: Callable[[str], object]) -> None:
         self._talk = talk
         self._layout = layout
         self._matches = matches
-        self._cursor: bytes | None = b"0"
+        self._cursor = b"0"
+        self._places: list[Place | None] | None = None
         self._seen: set[str] = set()
 
     def __aiter__(self) -> Matching:
         return self
 
     async def __anext__(self) -> list[str]:
-        if self._cursor is None:
+        if self._places is None:
+            self._places = list(await self._talk.primaries())
+        if not self._places:
             raise StopAsyncIteration
         mine = self._layout.value("*").replace(b"\\", b"\\\\")
-        answer = await self._talk.write([("SCAN", self._cursor, "MATCH", mine, "COUNT", SCANNED)])
-        self._cursor, names = answer.replies[0]
+        question = ("SCAN", self._cursor, "MATCH", mine, "COUNT", SCANNED)
+        self._cursor, names = await self._talk.tell(self._places[0], question)
         if self._cursor == b"0":
-            self._cursor = None
+            self._places.pop(0)
         keys = [key for key in map(self._layout.key_of, names) if self._matches(key)]
         # A scan may tell a name twice.
         fresh = [key for key in dict.fromkeys(keys) if key not in self._seen]
@@ -42,7 +46,7 @@ class Matching:
 class Fields:
     """The fields of a bucket, some at a time."""
 
-    def __init__(self, talk: Conversation, name: bytes) -> None:
+    def __init__(self, talk: Talk, name: bytes) -> None:
         self._talk = talk
         self._name = name
         self._cursor: bytes | None = b"0"

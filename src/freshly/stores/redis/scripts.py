@@ -37,24 +37,24 @@ class Script:
 class Call:
     """A script with what it is called with."""
 
-    __slots__ = ("_arguments", "_keys", "script")
+    __slots__ = ("_arguments", "keys", "script")
 
     def __init__(
         self, script: Script, keys: Sequence[bytes], arguments: Sequence[bytes | str | int]
     ) -> None:
         self.script = script
-        self._keys = keys
+        self.keys = keys
         self._arguments = arguments
 
     def short(self, *, is_modern: bool) -> Command:
         """Return the command for a server that knows the script."""
         digest = self.script.source(is_modern=is_modern)[1]
-        return ("EVALSHA", digest, len(self._keys), *self._keys, *self._arguments)
+        return ("EVALSHA", digest, len(self.keys), *self.keys, *self._arguments)
 
     def whole(self, *, is_modern: bool) -> Command:
         """Return the command for one that does not, and will then."""
         text = self.script.source(is_modern=is_modern)[0]
-        return ("EVAL", text, len(self._keys), *self._keys, *self._arguments)
+        return ("EVAL", text, len(self.keys), *self.keys, *self._arguments)
 
 
 def _read(name: str) -> str:

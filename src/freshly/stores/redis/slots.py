@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 from redis.crc import key_slot
 
@@ -17,12 +17,50 @@ def slot_of(name: bytes) -> int:
     return int(key_slot(name))
 
 
+class Claim(NamedTuple):
+    """That one node has slots from ``first`` to ``last``. Of two claims the later ``epoch`` counts."""
+
+    epoch: int
+    first: int
+    last: int
+    place: Place
+
+
+class View(NamedTuple):
+    """What one node tells of the cluster: who has which slots, and the replicas of who has some."""
+
+    claims: Sequence[Claim]
+    replicas: Mapping[Place, Sequence[Place]]
+
+    @classmethod
+    def of(cls, slots: Iterable[Sequence[Any]], nodes: bytes, asked: Place) -> View:
+        """Return the view by the replies of the node at ``asked`` to CLUSTER SLOTS and CLUSTER NODES.
+
+        The first has the names by which nodes are reached, the second how new each claim is.
+        """
+        epochs = {line.split()[0]: int(line.split()[6]) for line in nodes.splitlines() if line.strip()}
+        claims, replicas = [], {}
+        for first, last, primary, *others in slots:
+            place = _place(primary, asked)
+            claims.append(Claim(epochs.get(primary[2], 0), int(first), int(last), place))
+            replicas[place] = [_place(one, asked) for one in others]
+        return cls(claims, replicas)
+
+
+def _place(told: Sequence[Any], asked: Place) -> Place:
+    host, port = told[0], int(told[1])
+    name = host.decode() if isinstance(host, bytes) else host
+    # A node that does not know its own name means the one that it was asked by.
+    return (name if name and name != "?" else asked[0]), port
+
+
 class SlotMap:
-    """The primary of each slot. ``version`` grows with each change."""
+    """The primary of each slot."""
 
     def __init__(self) -> None:
-        self.version = 0
         self._owners: list[Place | None] = [None] * SLOTS
+        self._places: list[Place] = []
+        self._replicas: dict[Place, Sequence[Place]] = {}
 
     def owner(self, slot: int) -> Place | None:
         return self._owners[slot]
@@ -33,22 +71,35 @@ class SlotMap:
         In one order, so that two threads that need connections to the same two do not wait for each
         other.
         """
-        return sorted({place for place in self._owners if place is not None})
+        return self._places
 
-    def learn(self, told: Iterable[Sequence[Any]], asked: Place) -> None:
-        """Take over the reply to CLUSTER SLOTS of the node at ``asked``."""
+    def shard_of(self, place: Place) -> list[Place]:
+        """Return the primary at ``place`` and its replicas."""
+        return [place, *self._replicas.get(place, ())]
+
+    def nodes(self) -> list[Place]:
+        """Return the places of all nodes, primaries first."""
+        places = self.places()
+        return list(dict.fromkeys([*places, *(one for p in places for one in self.shard_of(p))]))
+
+    def learn(self, views: Iterable[View]) -> None:
+        """Take over what several nodes tell. One that has not heard of a failover has older claims."""
+        views = list(views)
         owners: list[Place | None] = [None] * SLOTS
-        for first, last, (host, port, *_), *_ in told:
-            name = host.decode() if isinstance(host, bytes) else host
-            # A node that does not know its own name means the one that it was asked by.
-            place = (name if name and name != "?" else asked[0], int(port))
+        for _, first, last, place in sorted(claim for view in views for claim in view.claims):
             owners[first : last + 1] = [place] * (last + 1 - first)
-        if owners != self._owners:
-            self._owners = owners
-            self.version += 1
+        replicas: dict[Place, Sequence[Place]] = {}
+        for view in views:
+            for place, others in view.replicas.items():
+                replicas[place] = list(dict.fromkeys([*replicas.get(place, ()), *others]))
+        self._owners, self._replicas = owners, replicas
+        self._count()
 
     def move(self, slot: int, place: Place) -> None:
         """Note that ``place`` has one slot now, as a redirection said."""
-        if self._owners[slot] != place:
-            self._owners[slot] = place
-            self.version += 1
+        self._owners[slot] = place
+        if place not in self._places:
+            self._count()
+
+    def _count(self) -> None:
+        self._places = sorted({place for place in self._owners if place is not None})

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from ...core.holds import Hold
-from .conversation import Conversation
+from ...errors import PartlyInvalidatedError, StoreError
 from .hub import Hub
 from .line import Question
 from .reading import Moment, Position, number_of
+from .talk import Answer, Talk
 
 
 class Stamped(NamedTuple):
-    """The replies to what was asked first, the moment of the stamps, and for each name its new
+    """The answer to what was asked first, the moment of the stamps, and for each name its new
     position and the sequence of its former stamp.
     """
 
-    replies: Sequence[Any]
-    fence: bytes
+    first: Answer
     moment: Moment
     names: dict[bytes, tuple[Position, int]]
 
@@ -26,7 +26,7 @@ class Stamped(NamedTuple):
 class Stamps:
     """Stamps names of one colour of caller."""
 
-    def __init__(self, hub: Hub, talk: Conversation) -> None:
+    def __init__(self, hub: Hub, talk: Talk) -> None:
         self._hub = hub
         self._talk = talk
 
@@ -38,23 +38,40 @@ class Stamps:
         hold: Hold | None = None,
         always: bool = False,
     ) -> Stamped:
-        """Stamp ``names``, kinds in front. ``first`` is asked before, in the same batch."""
+        """Stamp ``names``, kinds in front. ``first`` is asked before, in the same batch.
+
+        Raises:
+            PartlyInvalidatedError: if some of them were stamped, and others not.
+        """
         self._hub.journal.note(names)
         token, span = ("", 0) if hold is None else (hold.token, round(hold.seconds * 1000))
         calls = self._talk.stamping_by_bucket(names, token=token, hold=span)
         positions: dict[int, Position] = {}
         found: dict[bytes, tuple[Position, int]] = {}
         if not calls:
-            return Stamped([], b"", Moment(positions), found)
+            return Stamped(Answer([], []), Moment(positions), found)
         questions = [*first, *(call for _, _, call in calls)]
-        answer = await self._talk.write(questions, always=always)
-        told = answer.replies[len(first) :]
-        for (bucket, some, _), reply in zip(calls, told, strict=True):
-            _, nonce, sequence, floor, prunable, _, before = reply
+        answer = await self._talk.write(questions, always=always, timed=bool(first), partly=not first)
+        failed: dict[bytes, StoreError] = {}
+        for place, (bucket, some, _) in enumerate(calls, len(first)):
+            if place in answer.failures:
+                failed |= dict.fromkeys(some, answer.failures[place])
+                continue
+            _, nonce, sequence, floor, prunable, _, before = answer.replies[place]
             position = positions[bucket] = Position(nonce, int(sequence))
             for name, former in zip(some, before, strict=True):
                 found[name] = position, max(number_of(former or b"0"), int(floor))
             if int(prunable) > int(floor):
                 self._hub.prunable[bucket] = Position(nonce, int(prunable))
+        if failed:
+            raise _in_part(names, failed)
         moment = self._hub.moment = Moment(positions)
-        return Stamped(answer.replies[: len(first)], answer.fence, moment, found)
+        return Stamped(answer.part(0, len(first)), moment, found)
+
+
+def _in_part(names: Sequence[bytes], failed: Mapping[bytes, StoreError]) -> PartlyInvalidatedError:
+    done = [name[1:].decode() for name in names if name not in failed]
+    cause = next(iter(failed.values()))
+    error = PartlyInvalidatedError(done, [name[1:].decode() for name in failed], str(cause))
+    error.__cause__ = cause
+    return error

@@ -16,19 +16,19 @@ from ...core.shape import ANY, Shape
 from ...core.undelivered import Parcel
 from .again import Again
 from .asking import Asking
-from .conversation import Conversation
 from .gate import ShutGate
 from .hub import Hub
 from .invalidations import Invalidations
 from .landings import Landings
 from .leases import RedisLeases
-from .lines import Lines
+from .lines import Ends
 from .looks import Looks
 from .moments import follows, inherited
 from .prune import Pruner
 from .reading import Moment, positions_of
 from .rights import Rights
 from .stamps import Stamps
+from .talk import Talk
 from .values import Values
 
 
@@ -43,7 +43,7 @@ class RedisStore:
     # The server evicts, and tells nobody.
     evictions = 0
 
-    def __init__(self, hub: Hub, lines: Lines, talk: Conversation, asking: Asking) -> None:
+    def __init__(self, hub: Hub, lines: Ends, talk: Talk, asking: Asking) -> None:
         self._hub = hub
         self._lines = lines
         self._talk = talk
@@ -198,7 +198,7 @@ class RedisStore:
         await self._pruner.tidy()
 
     async def ping(self) -> None:
-        await self._talk.write([("PING",)])
+        await self._talk.ping()
 
     async def close(self) -> None:
         last_try = self._hub.close()

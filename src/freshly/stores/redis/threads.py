@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from redis.exceptions import ResponseError
 
+from .chorus import heard_later
 from .failures import FAILURES, explained, no_answer
 from .line import Line
 from .lines import Errand, Greet
@@ -25,15 +26,21 @@ PATIENCE = 10
 
 
 class BlockingWire:
-    """Its coroutines never suspend: they wait in the system, as blocking calls do."""
+    """Its coroutines wait in the system, as blocking calls do, and suspend at one place at most.
 
-    def __init__(self, connection: Any) -> None:
+    ``in_chorus`` they do, where the questions have gone out: for who asks several servers at a time.
+    """
+
+    def __init__(self, connection: Any, *, in_chorus: bool = False) -> None:
         self._connection = connection
+        self._in_chorus = in_chorus
 
     async def exchange(self, commands: Sequence[Command]) -> list[Any]:
         connection = self._connection
         connection.connect()
         connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+        if self._in_chorus:
+            await heard_later()
         replies: list[Any] = []
         for _ in commands:
             try:
@@ -48,11 +55,20 @@ class BlockingWire:
 
 
 class BlockingLines:
-    def __init__(self, server: str, dial: Callable[[], Any], *, size: int, timeout: float) -> None:
+    def __init__(
+        self,
+        server: str,
+        dial: Callable[[], Any],
+        *,
+        size: int,
+        timeout: float,
+        in_chorus: bool = False,
+    ) -> None:
         self._server = server
         self._dial = dial
         self._size = size
         self._timeout = timeout
+        self._in_chorus = in_chorus
         self._parents: list[object] = []
         self._begin()
 
@@ -77,7 +93,7 @@ class BlockingLines:
         with self._lock:
             generation = self._generation
             line = self._idle.pop() if self._idle else None
-        line = line or Line(BlockingWire(self._dial()), generation)
+        line = line or Line(BlockingWire(self._dial(), in_chorus=self._in_chorus), generation)
         try:
             answer = await errand(line)
         except BaseException:

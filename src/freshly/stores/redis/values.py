@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from ...core.shape import LOCAL, UNREAD
 from ...errors import StoreError
-from .conversation import Conversation
 from .hub import Hub
 from .looks import Looks
+from .talk import Talk
 
 
 class Values:
     """Values and leases by key, for one colour of caller."""
 
-    def __init__(self, hub: Hub, talk: Conversation, looks: Looks) -> None:
+    def __init__(self, hub: Hub, talk: Talk, looks: Looks) -> None:
         self._hub = hub
         self._talk = talk
         self._looks = looks

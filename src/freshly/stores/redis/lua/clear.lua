@@ -1,6 +1,6 @@
 -- clear: make everything stamped in the bucket invalid. The entries go when their time is over.
 --
--- KEYS  bucket, channel
+-- KEYS  bucket
 -- ARGV  random part of a nonce, layout
 -- Returns {fence, nonce, sequence}.
 -- Fails with READONLY, NOFENCE or LAYOUT.
@@ -27,5 +27,5 @@ redis.call('UNLINK', bucket)
 begin(bucket, nonce, fence, ARGV[2], now)
 redis.call('HSET', bucket, '#', whole(sequence), '^', found[2])
 for place = 1, #kept, 2 do redis.call('HSET', bucket, kept[place], kept[place + 1]) end
-publish(KEYS[2], nonce, sequence, 'clear', {})
+publish(bucket, nonce, sequence, 'clear', {})
 return { fence, nonce, sequence }

@@ -89,7 +89,10 @@ local function own(bucket, random, layout)
   return nil, fence, now, version
 end
 
-local function publish(channel, nonce, sequence, kind, names)
+-- The channel is named like the bucket, and stands among no keys: while its slot moves to another node of
+-- a cluster, a call is refused that names a key which is not there.
+local function publish(bucket, nonce, sequence, kind, names)
+  local channel = string.sub(bucket, 1, -2) .. 'c'
   local message = cmsgpack.pack({ nonce, sequence, kind, unpack(names) })
   local heard = redis.pcall('SPUBLISH', channel, message)
   if type(heard) ~= 'number' then heard = redis.pcall('PUBLISH', channel, message) end

@@ -1,6 +1,6 @@
 -- stamp: advance the sequence and write it at names: invalidate, mark stale, delete, set by hand, hold.
 --
--- KEYS  bucket, channel
+-- KEYS  bucket
 -- ARGV  random part of a nonce, layout, max_ttl in ms, token of a transaction or '', hold in ms,
 --       then names, each with its kind in front: h tag, s tag marked stale, k key, * pattern of keys
 -- Returns {fence, nonce, sequence, floor, the sequence to prune up to, who heard,
@@ -82,5 +82,5 @@ if now - tonumber(current_ms) > max_ttl then
 end
 
 local floor = redis.call('HGET', bucket, '_')
-local heard = publish(KEYS[2], nonce, sequence, 'stamp', { unpack(ARGV, 6) })
+local heard = publish(bucket, nonce, sequence, 'stamp', { unpack(ARGV, 6) })
 return { fence, nonce, sequence, floor, previous, heard, before }
