@@ -76,11 +76,11 @@ class Names(Bench):
             await self.load(store, name)
 
         for place, name in enumerate(ODD_NAMES, 1):
+            assert await self.value(store, name) == "value", f"before delete({name!r})"
             assert await store.delete([name]) == 1, f"delete({name!r})"
-            rest = len(ODD_NAMES) - place
-            assert await self.values(store, *ODD_NAMES) == [NOTHING] * place + ["value"] * rest, (
-                f"after delete({name!r})"
-            )
+            assert await self.value(store, name) is NOTHING, f"after delete({name!r})"
+            expected = [NOTHING] * place + ["value"] * (len(ODD_NAMES) - place)
+            assert await self.values_at_once(store, *ODD_NAMES) == expected, f"after delete({name!r})"
 
     @story
     async def test_odd_tags_are_invalidated_alone(self, store: Store) -> None:
@@ -89,11 +89,11 @@ class Names(Bench):
             await self.load(store, key, tags=[name])
 
         for place, name in enumerate(ODD_NAMES, 1):
+            assert await self.value(store, keys[place - 1]) == "value", f"before invalidate({name!r})"
             await store.invalidate([name])
-            rest = len(ODD_NAMES) - place
-            assert await self.values(store, *keys) == [NOTHING] * place + ["value"] * rest, (
-                f"after invalidate({name!r})"
-            )
+            assert await self.value(store, keys[place - 1]) is NOTHING, f"after invalidate({name!r})"
+            expected = [NOTHING] * place + ["value"] * (len(ODD_NAMES) - place)
+            assert await self.values_at_once(store, *keys) == expected, f"after invalidate({name!r})"
 
     @story
     async def test_a_key_and_a_tag_of_one_name_are_two_things(self, store: Store) -> None:
