@@ -75,6 +75,10 @@ class Proxy:
     def delay(self, seconds: float) -> None:
         self._delay = seconds
 
+    def lead_to(self, target: Target) -> None:
+        """Lead the connections to come to ``target``; those that are open stay where they are."""
+        self._target = target
+
     def cut(self) -> None:
         """End all open connections, in the middle of whatever they do."""
         self._do(self._cut())

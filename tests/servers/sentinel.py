@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from .server import Server
 from .waiting import wait_until
 
 SERVICE = "freshly-test"
+# Seconds after which a failover by hand is begun again, and how often.
+PATIENCE = 10.0
+ATTEMPTS = 6
 # After so long without an answer a server counts as down.
 DOWN_AFTER_MS = 1000
 # Milliseconds between two looks of a sentinel at each server: by default it is ten seconds until it has
@@ -123,11 +127,52 @@ class Sentinels:
         port = next(one.primary_port() for one in self.watchers if one._process is not None)
         return next(server for server in self.servers if server.port == port)
 
-    def fail_over(self) -> Server:
-        """Have the sentinels promote a replica by hand, and return it when they have."""
+    def fail_over(self, successor: Server | None = None) -> Server:
+        """Have the sentinels promote a replica by hand, this one if given; return it when they have."""
         former = self.primary()
-        wait_until(self._began, "the sentinels do not begin a failover")
-        return self.wait_for_successor(former)
+        others = [one for one in self.servers if successor not in (None, one)]
+        with self._passed_over(others):
+            for _ in range(ATTEMPTS):
+                wait_until(self._began, "the sentinels do not begin a failover")
+                # They give one up that does not get on.
+                with suppress(AssertionError):
+                    return self.wait_for_successor(former, limit=PATIENCE)
+        raise AssertionError(f"the sentinels began {ATTEMPTS} failovers and ended none")
+
+    @contextmanager
+    def _passed_over(self, servers: Sequence[Server]) -> Iterator[None]:
+        """Have the sentinels promote none of ``servers``, once all of them have heard of it."""
+        self._set_priority(servers, 0)
+        yield
+        self._set_priority(servers, 100)
+
+    def _set_priority(self, servers: Sequence[Server], priority: int) -> None:
+        if not servers:
+            return
+        for server in servers:
+            server.admin.config_set("replica-priority", priority)
+        ports = {server.port for server in servers}
+
+        def is_known() -> bool:
+            told: list[Any] = [one.admin.sentinel_slaves(SERVICE) for one in self.watchers]
+            return all(
+                one["slave-priority"] == priority
+                for some in told
+                for one in some
+                if one["port"] in ports
+            )
+
+        wait_until(is_known, "the sentinels do not hear of a priority")
+
+    @contextmanager
+    def cut_off(self, server: Server) -> Iterator[None]:
+        """Let no replica follow ``server``: what is written to it now is on it alone."""
+        rule: Any = server.admin.execute_command
+        rule("ACL", "SETUSER", "default", "-psync", "-sync")
+        rule("CLIENT", "KILL", "TYPE", "replica")
+        yield
+        if server._process is not None:
+            rule("ACL", "SETUSER", "default", "+psync", "+sync")
 
     def _began(self) -> bool:
         # Refused while another one is not over, and soon after it.
@@ -135,14 +180,14 @@ class Sentinels:
             return bool(self.watchers[0].ask("FAILOVER", SERVICE))
         return False
 
-    def wait_for_successor(self, former: Server) -> Server:
+    def wait_for_successor(self, former: Server, *, limit: float = 60.0) -> Server:
         def found() -> bool:
             with suppress(redis.RedisError):
                 now = self.primary()
                 return now is not former and bool(now.admin.info("replication")["role"] == "master")
             return False
 
-        wait_until(found, "the sentinels promote nobody", limit=60.0)
+        wait_until(found, "the sentinels promote nobody", limit=limit)
         return self.primary()
 
 

@@ -45,8 +45,11 @@ def main(arguments: list[str] | None = None) -> int:
         if group is None:
             outcome = run(plan, faults=options.faults, server=server)
         else:
-            trouble = GroupFaults(group, GROUPS[options.group][1], options.faults, options.seed)
-            outcome = run(plan, trouble_for=lambda pids: trouble)
+            known = GROUPS[options.group][1]
+            outcome = run(
+                plan,
+                trouble_for=lambda pids: GroupFaults(group, known, options.faults, options.seed, pids),
+            )
     print(outcome.summary())
     for violation in outcome.history.violations[:5]:
         print(f"  {violation}")

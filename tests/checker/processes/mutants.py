@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha1
 from typing import Any
 
 
@@ -65,10 +66,45 @@ def deaf() -> None:
     Mirror._covers = lambda self, position: self._nonce is not None  # type: ignore[method-assign]
 
 
+def no_fence() -> None:
+    """A primary is a primary: nobody notices that it is another one."""
+    _know_primaries_by(lambda fence: b"0.0", "'0.0'")
+
+
+def run_id_only() -> None:
+    """A primary is known by its run, so one that comes back is the one that it was."""
+    _know_primaries_by(lambda fence: fence.partition(b".")[0] + b".0", "run .. '.0'")
+
+
+def _know_primaries_by(shortened: Callable[[bytes], bytes], in_lua: str) -> None:
+    from freshly.stores.redis import scripts
+    from freshly.stores.redis.line import Line
+
+    greeted = Line.greeted
+
+    def greet(self: Line, server: Any, replication: Any) -> bool:
+        is_primary = greeted(self, server, replication)
+        if self.fence is not None:
+            self.fence = shortened(self.fence)
+        return is_primary
+
+    def proves(self: Line, info: Any) -> bool:
+        return b"role:master\r" in (info.encode() if isinstance(info, str) else info)
+
+    Line.greeted = greet  # type: ignore[method-assign]
+    Line.proves = proves  # type: ignore[method-assign]
+    for script in vars(scripts).values():
+        if isinstance(script, scripts.Script):
+            texts = [text.replace("run .. '.' .. replid", in_lua) for text, _ in script._sources]
+            script._sources = [(text, sha1(text.encode()).hexdigest()) for text in texts]
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     "stamp_after_load": stamp_after_load,
     "no_nonce": no_nonce,
     "join_without_stamp": join_without_stamp,
     "no_lease": no_lease,
     "deaf": deaf,
+    "no_fence": no_fence,
+    "run_id_only": run_id_only,
 }

@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -32,6 +32,8 @@ class Outcome:
     faults: list[str]
     #: Of each read that got an older value than another process had returned for, by how much.
     lags: list[float]
+    #: When invalidations raised, in order, on the clock of ``time.monotonic``.
+    failures: list[float] = field(default_factory=list)
 
     @property
     def hit_ratio(self) -> float:
@@ -128,7 +130,10 @@ def run(
         _trouble_while_they_run(trouble, workers, plan)
     journals = [read_journal(Path(plan.folder) / f"journal-{i}") for i in range(plan.processes)]
     history = judge(journals, bound=plan.bound)
-    return Outcome(history, _sums(journals), trouble.done, lags_of(journals))
+    failures = sorted(
+        one.ended_at for journal in journals for one in journal.invalidations if not one.returned
+    )
+    return Outcome(history, _sums(journals), trouble.done, lags_of(journals), failures)
 
 
 def _started(plan: Plan, number: int) -> subprocess.Popen[str]:
