@@ -75,6 +75,11 @@ class Rider(NamedTuple):
     is_pilot: bool
     may_stand_in: bool = False
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody waits for its flight, or it was begun for nobody in particular."""
+        return self.flight.passengers > 0 or self.flight.is_background
+
 
 def naming(keys: Sequence[str]) -> str:
     """Return a name for ``keys`` together, to be read by people."""

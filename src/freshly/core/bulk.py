@@ -20,7 +20,7 @@ from .convoy import Convoy, Trip, Wanted
 from .engine import _always_overtakes
 from .entry import Entry
 from .events import StoreFailed
-from .ports import Look
+from .ports import Leases, Look
 from .recipe import Call, Recipe
 from .shape import UNREAD, Shape
 from .token import Stamp
@@ -40,7 +40,8 @@ class BulkEngine(Convoy):
             return Gathered()
         trip = Trip(batch, self._flights.ticket(), self._patience(calls[0]))
         while calls:
-            looks = await self._see_many([(c.key, c.tags) for c in calls], calls[0].shape)
+            asked = [(call.key, call.tags) for call in calls]
+            looks = await self._see_many(asked, calls[0].shape, self._store.leases)
             calls = await self._ride_together(self._serve_some(calls, looks, trip), trip)
         return trip.found
 
@@ -87,18 +88,22 @@ class BulkEngine(Convoy):
     async def _look_many(self, calls: Sequence[Call]) -> list[Look]:
         return await self._look_at([(c.key, c.tags) for c in calls], calls[0].shape)
 
-    async def _see_many(self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape) -> list[Look]:
+    async def _see_many(
+        self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape, by: Leases | None = None
+    ) -> list[Look]:
         """Look at each, where that costs nothing; at the others together."""
         if self._glance is None:
-            return await self._look_at(asked, shape)
+            return await self._look_at(asked, shape, by)
         seen = [self._seen(key, tags, shape) for key, tags in asked]
         unseen = [one for one, look in zip(asked, seen, strict=True) if look is None]
-        looks = iter(await self._look_at(unseen, shape) if unseen else ())
+        looks = iter(await self._look_at(unseen, shape, by) if unseen else ())
         return [next(looks) if look is None else look for look in seen]
 
-    async def _look_at(self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape) -> list[Look]:
+    async def _look_at(
+        self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape, by: Leases | None = None
+    ) -> list[Look]:
         try:
-            return await self._store.look_many(asked, shape)
+            return await (self._store if by is None else by).look_many(asked, shape)
         except StoreError as error:
             self._emit(StoreFailed, "look_many", naming([key for key, _ in asked]), error)
             nothing = Look(None, None, self._runtime.now(), _always_overtakes)

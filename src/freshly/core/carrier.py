@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import DeadlockError, StoreError
 from .batch import LACKING, Batch, Brought, Rider, naming
+from .claimants import Claimants
 from .entry import Entry
 from .events import StoreFailed
 from .flight import Flight
@@ -25,12 +26,22 @@ class CarrierPilot(Pilot):
     async def fly_many(self, carrier: Flight, riders: Sequence[Rider], batch: Batch) -> None:
         """Load and store the values of ``riders``. Ends their flights, whatever happens."""
         began = self._runtime.now()
+        claimants = Claimants(self._store, self._runtime, self._flights, self._emit, riders)
+        for rider in riders:
+            # By the tags known so far, for who would join now.
+            rider.flight.held_until = rider.look.held.until(rider.call.tags, rider.call.key)
         try:
-            for share in batch.shares(riders):
-                await self._fly_share(carrier, self._still_wanted(share), batch)
+            while claimants:
+                due = await claimants.due()
+                for share in batch.shares(due):
+                    await self._fly_share(carrier, self._still_wanted(share), batch)
+                if claimants:
+                    await claimants.wait()
         except Exception as error:
+            await claimants.end(*(rider.call for rider in riders))
             self._fail_rest(riders, self._runtime.now() - began, error)
         except BaseException as error:
+            claimants.drop(*(rider.call for rider in riders))
             carrier.interruption = error
             carrier.is_abandoned = True
             raise
@@ -41,7 +52,7 @@ class CarrierPilot(Pilot):
         """Leave out whom nobody waits for: their callers were cancelled before their turn came."""
         wanted = []
         for rider in share:
-            if rider.flight.passengers > 0 or rider.flight.is_background:
+            if rider.is_wanted:
                 wanted.append(rider)
             else:
                 self._flights.abandon(rider.flight)
@@ -62,6 +73,7 @@ class CarrierPilot(Pilot):
             brought = await batch.load([rider.call for rider in share])
             seconds = self._runtime.now() - began
             stored = await self._land_share(carrier, share, brought, load, seconds)
+            await self.claims.end(*(rider.call for rider in share))
         finally:
             load.is_over = True
             # As in Pilot.fly: the collector may end this in another context.

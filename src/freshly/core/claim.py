@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..errors import StoreError
+from .batch import naming
 from .events import Emit, StoreFailed
 from .flight import Flight, Flights
 from .ports import Leases, Look, Runtime, Store
@@ -60,7 +61,7 @@ class Claims:
             return look, True
         if look.held.until(call.tags, call.key) is not None:
             # Nobody stores what is loaded now, so there is nothing to wait for.
-            await self.decline(call, look)
+            await self.decline((call, look))
             return look, True
         try:
             return await self._turn(self._store.leases, flight, call, look)
@@ -76,12 +77,12 @@ class Claims:
             if bid is None:
                 # Before the question: a reader that starts later has to be compared with its answer.
                 flight.ticket = self._flights.ticket()
-                look = await leases.claim(call.key, call.tags, call.shape)
+                (look,) = await leases.claim_many([(call.key, call.tags)], call.shape)
                 flight.stamp, bid = look.stamp, look.bid
                 assert bid is not None, "a claim is a bid"
             if bid.is_ours:
                 leases.keep(call.key, bid)
-            if _is_made(flight, look):
+            if is_made(flight, look):
                 return look, False
             if bid.is_ours or flight.is_background:
                 return look, bid.is_ours
@@ -89,35 +90,44 @@ class Claims:
             if len(holders) > MOST_HOLDERS:
                 break
             until, bid = self._runtime.now() + pause * (0.5 + self._runtime.dice() / 2), None
-            await self._runtime.wait(_never, until)
+            await self._runtime.wait(never, until)
             pause = min(pause * GROWTH, LONGEST_WAIT)
         return look, True
 
-    async def decline(self, call: Call, look: Look) -> None:
-        """Give back the lease that ``look`` took, if it did: nothing is loaded under it."""
-        leases, bid = self._store.leases, look.bid
-        if leases is not None and bid is not None and bid.is_ours:
-            leases.keep(call.key, bid)
-            await self.end(call)
-
-    async def end(self, call: Call) -> None:
-        """Give back what ``turn`` took, if the landing has not done so."""
+    async def decline(self, *looks: tuple[Call, Look]) -> None:
+        """Give back the leases that these looks took, if they did: nothing is loaded under them."""
         leases = self._store.leases
-        if leases is None or call.is_local or not leases.has(call.key):
+        if leases is None:
+            return
+        taken = []
+        for call, look in looks:
+            if look.bid is not None and look.bid.is_ours:
+                leases.keep(call.key, look.bid)
+                taken.append(call)
+        await self.end(*taken)
+
+    async def end(self, *calls: Call) -> None:
+        """Give back what was taken for ``calls``, as far as the landing has not done so."""
+        leases = self._store.leases
+        if leases is None:
+            return
+        kept = [call.key for call in calls if not call.is_local and leases.has(call.key)]
+        if not kept:
             return
         try:
-            await leases.release(call.key)
+            await leases.release(kept)
         except StoreError as error:
-            # It runs out by itself.
-            self._emit(StoreFailed, "release", call.key, error)
+            # They run out by themselves.
+            self._emit(StoreFailed, "release", naming(kept), error)
 
-    def drop(self, call: Call) -> None:
-        """Keep the lease no longer, so that it runs out: for a load that was cancelled."""
+    def drop(self, *calls: Call) -> None:
+        """Keep their leases no longer, so that they run out: for a load that was cancelled."""
         if self._store.leases is not None:
-            self._store.leases.drop(call.key)
+            for call in calls:
+                self._store.leases.drop(call.key)
 
 
-def _is_made(flight: Flight, look: Look) -> bool:
+def is_made(flight: Flight, look: Look) -> bool:
     """Return whether another process has stored what this flight would load."""
     if look.entry is None:
         return False
@@ -125,5 +135,5 @@ def _is_made(flight: Flight, look: Look) -> bool:
     return look.now < limit
 
 
-def _never(waker: Callable[[], None]) -> Callable[[], None]:
+def never(waker: Callable[[], None]) -> Callable[[], None]:
     return lambda: None

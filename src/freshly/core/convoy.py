@@ -77,6 +77,8 @@ class Convoy(Engine):
         riders = [self._boarded(one, trip) for one in wanted]
         crew = [rider for rider in riders if rider.is_pilot]
         try:
+            joined = [(rider.call, rider.look) for rider in riders if not rider.is_pilot]
+            await self._carrier_pilot.claims.decline(*joined)
             await self._launch_all(riders, crew, trip)
         except BaseException:
             for rider in riders:
@@ -88,6 +90,7 @@ class Convoy(Engine):
         call, look, may_stand_in = wanted
         may_join = self._joiner(call, look, trip.ticket, newer_only=trip.newer_only)
         flight, is_pilot = self._flights.board(call.key, look.stamp, may_join)
+        flight.is_alone = flight.is_alone or (is_pilot and trip.newer_only)
         call.recipe.counts.misses += not trip.newer_only
         call.recipe.counts.waits += not is_pilot
         return Rider(call, look, flight, is_pilot, may_stand_in)

@@ -64,7 +64,7 @@ class Pilot:
                 stored = await self._land(flight, call, look, load, seconds)
                 self._pauses.end(call.key)
             else:
-                _take_over(flight, look)
+                take_over(flight, look)
             await self.claims.end(call)
         except Exception as error:
             flight.fail(error)
@@ -265,7 +265,7 @@ def _lifetime(flight: Flight, call: Call) -> Lifetime | None:
     return recipe.lifetime(call.arguments, flight.value)
 
 
-def _take_over(flight: Flight, look: Look) -> None:
+def take_over(flight: Flight, look: Look) -> None:
     """Give ``flight`` what another process has loaded, or end it for one that is loading now."""
     if look.entry is None:
         flight.is_abandoned = True

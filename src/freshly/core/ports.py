@@ -91,8 +91,12 @@ class Leases(Protocol):
         """
         ...
 
-    async def claim(self, key: str, tags: Iterable[str], shape: Shape) -> Look:
-        """Take the lease if nobody has it, whatever lies there, and then look.
+    async def look_many(self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape) -> list[Look]:
+        """Do ``look`` for each key with its tags, in their order."""
+        ...
+
+    async def claim_many(self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape) -> list[Look]:
+        """Take the lease of each key if nobody has it, whatever lies there, and then look at all.
 
         One that the process keeps already is granted again: one load at a time in a process is the
         business of flights.
@@ -107,7 +111,7 @@ class Leases(Protocol):
         """Return whether this process has the lease. ``land`` gives it back with what it stores."""
         ...
 
-    async def release(self, key: str) -> None: ...
+    async def release(self, keys: Iterable[str]) -> None: ...
 
     def drop(self, key: str) -> None:
         """Let the lease run out."""

@@ -105,7 +105,7 @@ class Riding:
         until = patience.until(may_stand_in=may_stand_in)
         try:
             if not is_pilot:
-                await self._pilot.claims.decline(call, look)
+                await self._pilot.claims.decline((call, look))
             has_ended = await self._wait(flight, call, look, until, is_pilot=is_pilot)
         except BaseException:
             self._flights.leave(flight, is_pilot=is_pilot)

@@ -385,9 +385,10 @@ class NearLeases:
     ) -> list[Look]:
         return await self._store.look_by(self._far.look_many, asked, shape)
 
-    async def claim(self, key: str, tags: Iterable[str], shape: Shape) -> Look:
+    async def claim_many(self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape) -> list[Look]:
         local = self._store.tier.shelf.logical.reading
-        return self._store.kept(await self._far.claim(key, tags, shape), shape, local)
+        looks = await self._far.claim_many(asked, shape)
+        return [self._store.kept(look, shape, local) for look in looks]
 
     def keep(self, key: str, bid: Bid) -> None:
         self._far.keep(key, bid)
@@ -395,8 +396,8 @@ class NearLeases:
     def has(self, key: str) -> bool:
         return self._far.has(key)
 
-    async def release(self, key: str) -> None:
-        await self._far.release(key)
+    async def release(self, keys: Iterable[str]) -> None:
+        await self._far.release(keys)
 
     def drop(self, key: str) -> None:
         self._far.drop(key)

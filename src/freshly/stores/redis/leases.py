@@ -21,23 +21,27 @@ class RedisLeases:
         self._looks = looks
 
     async def look(self, key: str, tags: Iterable[str], shape: Shape) -> Look:
-        return (await self._looks.look(key, tags, shape, bids=True))[1]
+        return await self._looks.look(key, tags, shape, bids=True)
 
     async def look_many(
         self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape = ANY
     ) -> list[Look]:
-        return await self._looks.look_many(asked, shape, bids=True)
+        return (await self._looks.look_many(asked, shape, bids=True))[1]
 
-    async def claim(self, key: str, tags: Iterable[str], shape: Shape) -> Look:
+    async def claim_many(self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape) -> list[Look]:
         keeper = self._hub.keeper
-        if (kept := keeper.token(key)) is not None:
-            look = (await self._looks.look(key, tags, shape))[1]
-            return look._replace(bid=Bid(True, kept.encode()))
-        name, token = self._hub.layout.lease(key), keeper.new_token()
-        # SET and then GET: when the batch is sent a second time, the first one may have taken it.
-        first: list[Question] = [("SET", name, token, "NX", "PX", keeper.ms), ("GET", name)]
-        replies, look = await self._looks.look(key, tags, shape, first)
-        return look._replace(bid=Bid(bool(replies[1] == token.encode()), replies[1]))
+        kept = {key: token for key, _ in asked if (token := keeper.token(key)) is not None}
+        tokens = {key: keeper.new_token() for key, _ in asked if key not in kept}
+        first: list[Question] = []
+        for key, token in tokens.items():
+            name = self._hub.layout.lease(key)
+            # SET and then GET: when the batch is sent a second time, the first one may have taken it.
+            first += [("SET", name, token, "NX", "PX", keeper.ms), ("GET", name)]
+        replies, looks = await self._looks.look_many(asked, shape, first)
+        bids = {key: Bid(True, token.encode()) for key, token in kept.items()}
+        for (key, token), holder in zip(tokens.items(), replies[1::2], strict=True):
+            bids[key] = Bid(bool(holder == token.encode()), holder)
+        return [look._replace(bid=bids[key]) for (key, _), look in zip(asked, looks, strict=True)]
 
     def keep(self, key: str, bid: Bid) -> None:
         assert isinstance(bid.holder, bytes)
@@ -46,11 +50,14 @@ class RedisLeases:
     def has(self, key: str) -> bool:
         return self._hub.keeper.token(key) is not None
 
-    async def release(self, key: str) -> None:
-        token = self._hub.keeper.token(key)
-        self._hub.keeper.drop(key)
-        if token is not None:
-            await self._talk.write([self._talk.leasing(key, token, 0)])
+    async def release(self, keys: Iterable[str]) -> None:
+        keeper, calls = self._hub.keeper, []
+        for key in keys:
+            if (token := keeper.token(key)) is not None:
+                keeper.drop(key)
+                calls.append(self._talk.leasing(key, token, 0))
+        if calls:
+            await self._talk.write(calls)
 
     def drop(self, key: str) -> None:
         self._hub.keeper.drop(key)

@@ -24,46 +24,37 @@ class Looks:
         self._asking = asking
         self._judge = Judge(hub)
 
-    async def look(
-        self,
-        key: str,
-        tags: Iterable[str],
-        shape: Shape,
-        first: Sequence[Question] = (),
-        *,
-        bids: bool = False,
-    ) -> tuple[Sequence[Any], Look]:
-        """Ask ``first``, and look after that, in one round trip.
-
-        ``bids`` for the lease of the key, unless something is known to lie there.
-        """
+    async def look(self, key: str, tags: Iterable[str], shape: Shape, *, bids: bool = False) -> Look:
+        """Look, and with ``bids`` ask for the key's lease unless something is known to lie there."""
         since, tags, keys = self._hub.undelivered.deliveries, tuple(tags), (key,)
         tokens = self._tokens(keys) if bids and shape is not LOCAL else {}
-        told = await self._asking.ask(Want(() if shape is LOCAL else keys, keys, tags, first, tokens))
+        told = await self._asking.ask(Want(() if shape is LOCAL else keys, keys, tags, (), tokens))
         frame, judged = self._frame(key, shape, told), told.reading
         if frame is not None and tags_of(frame) != tags:
             judged = await self._with_all_tags(keys, tags, judged, [frame])
         look = self._judge.look(key, tags, frame, shape, judged, told.reading, since)
-        return told.first, _with_bid(look, tokens.get(key), told.holders.get(key))
+        return _with_bid(look, tokens.get(key), told.holders.get(key))
 
     async def look_many(
         self,
         asked: Sequence[tuple[str, Iterable[str]]],
         shape: Shape = ANY,
+        first: Sequence[Question] = (),
         *,
         bids: bool = False,
-    ) -> list[Look]:
+    ) -> tuple[Sequence[Any], list[Look]]:
+        """Ask ``first``, and look at all after that, in one round trip."""
         if not asked:
-            return []
+            return (), []
         since = self._hub.undelivered.deliveries
         cases = [(key, tuple(tags)) for key, tags in asked]
         keys = [key for key, _ in cases]
         tags = [tag for _, some in cases for tag in some]
         tokens = self._tokens(keys) if bids and shape is not LOCAL else {}
-        told = await self._asking.ask(Want(() if shape is LOCAL else keys, keys, tags, (), tokens))
+        told = await self._asking.ask(Want(() if shape is LOCAL else keys, keys, tags, first, tokens))
         frames = [self._frame(key, shape, told) for key in keys]
         judged = await self._with_all_tags(keys, tags, told.reading, frames)
-        return [
+        return told.first, [
             _with_bid(
                 self._judge.look(key, some, frame, shape, judged, told.reading, since),
                 tokens.get(key),

@@ -96,12 +96,12 @@ class RedisStore:
     # -- reading -----------------------------------------------------------------------------
 
     async def look(self, key: str, tags: Iterable[str] = (), shape: Shape = ANY) -> Look:
-        return (await self._looks.look(key, tags, shape))[1]
+        return await self._looks.look(key, tags, shape)
 
     async def look_many(
         self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape = ANY
     ) -> list[Look]:
-        return await self._looks.look_many(asked, shape)
+        return (await self._looks.look_many(asked, shape))[1]
 
     def follows(self, earlier: Moment, later: Moment, advances: int) -> bool:
         return follows(earlier, later, advances)

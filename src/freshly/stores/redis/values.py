@@ -24,11 +24,13 @@ class Values:
         """Return how many of ``keys`` could be served; none if nobody can say."""
         kept = [key for key in keys if self._hub.kept.get(key)]
         try:
-            looks = await self._looks.look_many([(key, ()) for key in keys], UNREAD)
-            looks += await self._looks.look_many([(key, ()) for key in kept], LOCAL)
+            _, looks = await self._looks.look_many([(key, ()) for key in keys], UNREAD)
+            _, local = await self._looks.look_many([(key, ()) for key in kept], LOCAL)
         except StoreError:
             return 0
-        return sum(look.entry is not None and look.now < look.entry.expires_at for look in looks)
+        return sum(
+            look.entry is not None and look.now < look.entry.expires_at for look in [*looks, *local]
+        )
 
     async def drop(self, keys: Sequence[str]) -> None:
         for key in keys:
