@@ -15,13 +15,10 @@ import textwrap
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
-from typing import Any
 
 import pytest
 
 from freshly import Cache
-from freshly.stores.redis.aio import AsyncWire
-from freshly.stores.redis.leases import RedisLeases
 from freshly.testing import ManualClock, Stepper
 from tests.redis.fixtures import Open
 from tests.servers.server import Server
@@ -44,12 +41,6 @@ class Source:
             return self.loads
 
         return get
-
-
-async def lease_is_gone(server: Server) -> None:
-    async with asyncio.timeout(2):
-        while server.admin.exists(LEASE):  # noqa: ASYNC110
-            await asyncio.sleep(0)
 
 
 @pytest.mark.real_time
@@ -290,63 +281,6 @@ async def test_under_a_hold_nobody_waits_for_another(open_cache: Open, server: S
     source.step.go("loading")
     source.step.go("loading")
     await asyncio.gather(*readers)
-
-
-async def test_a_reader_that_is_cancelled_while_it_looks_leaves_no_lease(
-    open_cache: Open, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source, cache, answered = Source(), open_cache(), Stepper()
-    get = source.on(cache)
-    # So that the server knows all scripts.
-    await cache.get_or_set("other", lambda: 1)
-    original = AsyncWire.exchange
-
-    async def exchange(self: AsyncWire, commands: Any) -> Any:
-        replies = await original(self, commands)
-        if commands[0][0] == "GET":
-            await answered.stop("answered")
-        return replies
-
-    monkeypatch.setattr(AsyncWire, "exchange", exchange)
-    reader = asyncio.ensure_future(get())
-    await answered.reached("answered")
-    assert server.admin.exists(LEASE)
-    reader.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await reader
-
-    answered.go("answered")
-
-    await lease_is_gone(server)
-    assert source.loads == 0
-
-
-async def test_a_reader_that_need_not_load_gives_back_the_lease_that_its_look_took(
-    open_cache: Open, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The load that it joins began while it looked, for who asked for a refresh, and has no lease."""
-    source, cache, looked = Source(), open_cache(), Stepper()
-    get: Any = source.on(cache)
-    original = RedisLeases.look
-
-    async def look(self: RedisLeases, *asked: Any) -> Any:
-        found = await original(self, *asked)
-        await looked.stop("looked")
-        return found
-
-    monkeypatch.setattr(RedisLeases, "look", look)
-    reader = looked.start(get())
-    await looked.reached("looked")
-    assert server.admin.exists(LEASE)
-    refresh = source.step.start(get.refresh())
-    await source.step.reached("loading")
-
-    looked.go("looked")
-
-    await lease_is_gone(server)
-    source.step.go("loading")
-    assert [await reader, await refresh] == [1, 1]
-    assert source.loads == 1
 
 
 @pytest.mark.real_time

@@ -47,6 +47,7 @@ class CarrierPilot(Pilot):
             raise
         finally:
             self._flights.end(carrier)
+        await self.claims.give_back(*((rider.call, rider.flight.bid) for rider in riders))
 
     def _still_wanted(self, share: Sequence[Rider]) -> list[Rider]:
         """Leave out whom nobody waits for: their callers were cancelled before their turn came."""

@@ -22,7 +22,7 @@ from ..errors import StoreError
 from .batch import naming
 from .events import Emit, StoreFailed
 from .flight import Flight, Flights
-from .ports import Leases, Look, Runtime, Store
+from .ports import Bid, Leases, Look, Runtime, Store
 from .recipe import Call
 
 # Seconds. The first question comes after what a quick load takes; each wait is a fifth longer than the
@@ -61,7 +61,7 @@ class Claims:
             return look, True
         if look.held.until(call.tags, call.key) is not None:
             # Nobody stores what is loaded now, so there is nothing to wait for.
-            await self.decline((call, look))
+            await self.give_back((call, won(look)))
             return look, True
         try:
             return await self._turn(self._store.leases, flight, call, look)
@@ -74,6 +74,8 @@ class Claims:
         holders: set[object] = set()
         bid = look.bid
         while self._runtime.now() - began < LONGEST_IN_ALL:
+            if flight.bid is not None:
+                bid, flight.bid = flight.bid, None
             if bid is None:
                 # Before the question: a reader that starts later has to be compared with its answer.
                 flight.ticket = self._flights.ticket()
@@ -94,15 +96,15 @@ class Claims:
             pause = min(pause * GROWTH, LONGEST_WAIT)
         return look, True
 
-    async def decline(self, *looks: tuple[Call, Look]) -> None:
-        """Give back the leases that these looks took, if they did: nothing is loaded under them."""
+    async def give_back(self, *bids: tuple[Call, Bid | None]) -> None:
+        """Give back the leases that these bids brought: nothing is loaded under them."""
         leases = self._store.leases
         if leases is None:
             return
         taken = []
-        for call, look in looks:
-            if look.bid is not None and look.bid.is_ours:
-                leases.keep(call.key, look.bid)
+        for call, bid in bids:
+            if bid is not None:
+                leases.keep(call.key, bid)
                 taken.append(call)
         await self.end(*taken)
 
@@ -125,6 +127,11 @@ class Claims:
         if self._store.leases is not None:
             for call in calls:
                 self._store.leases.drop(call.key)
+
+
+def won(look: Look) -> Bid | None:
+    """Return the bid of ``look`` if it has brought the lease."""
+    return look.bid if look.bid is not None and look.bid.is_ours else None
 
 
 def is_made(flight: Flight, look: Look) -> bool:

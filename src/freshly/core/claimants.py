@@ -23,6 +23,7 @@ from .claim import (
     Claims,
     is_made,
     never,
+    won,
 )
 from .events import Emit, StoreFailed
 from .flight import Flights
@@ -59,7 +60,7 @@ class Claimants(Claims):
         if self._runtime.now() - self._began >= LONGEST_IN_ALL:
             return riders
         free = [rider for rider in riders if _is_free(rider)]
-        await self.decline(*((rider.call, rider.look) for rider in free))
+        await self.give_back(*((rider.call, won(rider.look)) for rider in free))
         bound = [rider for rider in riders if not _is_free(rider)]
         try:
             asked = await self._asked(leases, bound)
@@ -70,9 +71,10 @@ class Claimants(Claims):
 
     async def _asked(self, leases: Leases, riders: Sequence[Rider]) -> list[Rider]:
         """Return ``riders`` with a bid each: that of the look they came with, or else of a claim."""
+        riders = [_with_given(rider) for rider in riders]
         unasked = [rider for rider in riders if rider.look.bid is None]
         if not unasked:
-            return list(riders)
+            return riders
         # Before the question: a reader that starts later has to be compared with its answer.
         ticket = self._flights.ticket()
         for rider in unasked:
@@ -123,6 +125,12 @@ class Claimants(Claims):
             if not rider.is_wanted:
                 self._flights.abandon(rider.flight)
         self._waiting = wanted
+
+
+def _with_given(rider: Rider) -> Rider:
+    """Return ``rider`` with the lease that a passenger of its flight has given, if one has."""
+    bid, rider.flight.bid = rider.flight.bid, None
+    return rider if bid is None else rider._replace(look=rider.look._replace(bid=bid))
 
 
 def _is_free(rider: Rider) -> bool:

@@ -15,6 +15,7 @@ from ..errors import DeadlockError
 from .batch import LACKING, Batch, Gathered, Rider, naming
 from .budget import Budget, Turn
 from .carrier import CarrierPilot
+from .claim import won
 from .engine import Engine
 from .events import Emit
 from .flight import Flight, Flights
@@ -77,8 +78,6 @@ class Convoy(Engine):
         riders = [self._boarded(one, trip) for one in wanted]
         crew = [rider for rider in riders if rider.is_pilot]
         try:
-            joined = [(rider.call, rider.look) for rider in riders if not rider.is_pilot]
-            await self._carrier_pilot.claims.decline(*joined)
             await self._launch_all(riders, crew, trip)
         except BaseException:
             for rider in riders:
@@ -89,7 +88,7 @@ class Convoy(Engine):
     def _boarded(self, wanted: Wanted, trip: Trip) -> Rider:
         call, look, may_stand_in = wanted
         may_join = self._joiner(call, look, trip.ticket, newer_only=trip.newer_only)
-        flight, is_pilot = self._flights.board(call.key, look.stamp, may_join)
+        flight, is_pilot = self._flights.board(call.key, look.stamp, may_join, won(look))
         flight.is_alone = flight.is_alone or (is_pilot and trip.newer_only)
         call.recipe.counts.misses += not trip.newer_only
         call.recipe.counts.waits += not is_pilot

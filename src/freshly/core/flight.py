@@ -30,6 +30,7 @@ class Flight:
     __slots__ = (
         "_traceback",
         "_wakers",
+        "bid",
         "boarded",
         "cancel",
         "carrier",
@@ -85,6 +86,9 @@ class Flight:
         # The end of the first hold that it ran under: it is not stored, and who begins to read after
         # that end does not get its value.
         self.held_until: float | None = None
+        # A lease that a passenger's look took. Of the threads that look at one time, it may be another
+        # than the one with the lease that begins the load.
+        self.bid: Any = None
         self.error: Exception | None = None
         # The error is an answer of the source, as good as a value.
         self.raised: Raised | None = None
@@ -164,8 +168,12 @@ class Flights:
     def ticket(self) -> int:
         return next(self._tickets)
 
-    def board(self, key: str, stamp: Any, may_join: Callable[[Flight], bool]) -> tuple[Flight, bool]:
+    def board(
+        self, key: str, stamp: Any, may_join: Callable[[Flight], bool], bid: Any = None
+    ) -> tuple[Flight, bool]:
         """Return a flight of ``key`` to wait for, and whether the caller is its pilot.
+
+        ``bid`` is a lease that the caller has taken, if any: a passenger gives it to the flight.
 
         A flight that ``may_join`` refuses goes on for its own passengers, but its value will not
         be stored: the new one supersedes it.
@@ -178,6 +186,7 @@ class Flights:
                 self._take_off(flight, former)
                 return flight, True
             _count(former, 1)
+            former.bid = former.bid if bid is None else bid
         if former.boarded is not None:
             former.boarded()
         return former, False

@@ -84,7 +84,9 @@ class Pilot:
             # In another context it is the collector that ends a task whose loop was closed under it.
             with suppress(ValueError):
                 current_load.reset(token)
-        # After the end: who hears of it finds the flight over.
+        # After the end, which nobody boards any more.
+        await self.claims.give_back((call, flight.bid))
+        # And who hears of it finds the flight over.
         if is_ours:
             self._tell(flight, call, seconds, stored=stored)
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from ..errors import DeadlockError, LoadTimeout, StoreError
 from .budget import Budget
+from .claim import won
 from .events import Emit, LoadTimedOut, StoreFailed
 from .flight import NOT_BEGUN, Flight, Flights
 from .load import hand_on, running_load
@@ -98,14 +99,12 @@ class Riding:
         if patience.is_over:
             raise self._timeout(call, look)
         may_join = self._joiner(call, look, ticket, newer_only=newer_only)
-        flight, is_pilot = self._flights.board(call.key, look.stamp, may_join)
+        flight, is_pilot = self._flights.board(call.key, look.stamp, may_join, won(look))
         flight.is_alone = flight.is_alone or (is_pilot and newer_only)
         call.recipe.counts.misses += not newer_only
         call.recipe.counts.waits += not is_pilot
         until = patience.until(may_stand_in=may_stand_in)
         try:
-            if not is_pilot:
-                await self._pilot.claims.decline((call, look))
             has_ended = await self._wait(flight, call, look, until, is_pilot=is_pilot)
         except BaseException:
             self._flights.leave(flight, is_pilot=is_pilot)
