@@ -22,6 +22,7 @@ from ..errors import StoreError
 from .batch import naming
 from .events import Emit, StoreFailed
 from .flight import Flight, Flights
+from .load import current_load
 from .ports import Bid, Leases, Look, Runtime, Store
 from .recipe import Call
 
@@ -35,6 +36,10 @@ GROWTH = 1.2
 # Seconds after which a waiter loads for itself, though somebody keeps the lease. Who waits for longer
 # has lost more than a second load costs.
 LONGEST_IN_ALL = 30.0
+
+# The same for a load that another load waits for: this process has a lease then, and who has the one
+# that is waited for may be waiting for that. No process sees such a circle whole, so it ends by itself.
+LONGEST_INSIDE = 3.0
 
 # Holders that a waiter waits for. If the first one has stored nothing, its value was overtaken or
 # cannot be stored, and to wait for each of the others in turn would make one queue of all processes.
@@ -70,10 +75,10 @@ class Claims:
             return look, True
 
     async def _turn(self, leases: Leases, flight: Flight, call: Call, look: Look) -> tuple[Look, bool]:
-        began, pause = self._runtime.now(), FIRST_WAIT
+        end, pause = self._runtime.now() + longest_wait(flight), FIRST_WAIT
         holders: set[object] = set()
         bid = look.bid
-        while self._runtime.now() - began < LONGEST_IN_ALL:
+        while self._runtime.now() < end:
             if flight.bid is not None:
                 bid, flight.bid = flight.bid, None
             if bid is None:
@@ -132,6 +137,14 @@ class Claims:
 def won(look: Look) -> Bid | None:
     """Return the bid of ``look`` if it has brought the lease."""
     return look.bid if look.bid is not None and look.bid.is_ours else None
+
+
+def longest_wait(flight: Flight) -> float:
+    """Return for how many seconds ``flight``, which this code flies, waits for other processes."""
+    around = current_load.get()
+    while around is not None and (around.flight is flight or around.is_over):
+        around = around.parent
+    return LONGEST_IN_ALL if around is None or flight.is_background else LONGEST_INSIDE
 
 
 def is_made(flight: Flight, look: Look) -> bool:

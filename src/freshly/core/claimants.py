@@ -17,11 +17,11 @@ from .batch import Rider, naming
 from .claim import (
     FIRST_WAIT,
     GROWTH,
-    LONGEST_IN_ALL,
     LONGEST_WAIT,
     MOST_HOLDERS,
     Claims,
     is_made,
+    longest_wait,
     never,
     won,
 )
@@ -45,7 +45,7 @@ class Claimants(Claims):
         super().__init__(store, runtime, flights, emit)
         self._waiting = list(riders)
         self._holders: dict[str, set[object]] = {}
-        self._began = runtime.now()
+        self._end = runtime.now() + longest_wait(riders[0].flight)
         self._pause = FIRST_WAIT
 
     def __bool__(self) -> bool:
@@ -57,7 +57,7 @@ class Claimants(Claims):
         leases = self._store.leases
         if leases is None or riders[0].call.is_local:
             return riders
-        if self._runtime.now() - self._began >= LONGEST_IN_ALL:
+        if self._runtime.now() >= self._end:
             return riders
         free = [rider for rider in riders if _is_free(rider)]
         await self.give_back(*((rider.call, won(rider.look)) for rider in free))
