@@ -134,11 +134,11 @@ def _comes_back(encode: Callable[[Any], Any], decode: Callable[[Any], Any], valu
 
 def _coders(annotation: Any, value: Any) -> dict[str, Coder]:
     codec = codec_for(annotation)
-    wire, ahead = Wire(), FRAME[:-2]
+    wire = Wire()
     found: dict[str, Coder] = {
         "freshly": (codec.encode, codec.decode),
         "freshly, framed": (
-            lambda value: wire.pack(Frame(*ahead, codec.encode(value)), NAME),
+            lambda value: wire.pack(FRAME._replace(payload=codec.encode(value)), NAME),
             lambda data: codec.decode(_payload(wire.unpack(data, NAME))),
         ),
         ".pickle": (lambda value: pickle.dumps(value, 5), pickle.loads),

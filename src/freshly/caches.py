@@ -9,11 +9,12 @@ from types import TracebackType
 from typing import Any
 
 from .blocking import Blocking
+from .core.clocks import Clock
 from .core.counts import Stats
 from .core.duration import Duration
 from .core.events import Event
 from .core.load import running_load
-from .core.ports import Clock, Observer
+from .core.ports import Observer
 from .core.tags import check_named
 from .core.token import Token
 from .current import CurrentLoad

@@ -58,7 +58,7 @@ class Decorating(BulkCommands):
         - ``grace``: how long after ``ttl`` the value may stand in for a loader that raises.
         - ``sliding``: ``True`` counts ``ttl`` from the last read: what nobody asks for goes soon, what
           is asked for stays, ``max_age`` from its birth at the longest. ``soft_ttl`` and ``early_ttl``
-          count from the birth, as always. A store outside of the process does not renew.
+          count from the birth, as always. On a server a read is written down to a tenth of ``ttl``.
         - ``jitter``: from 0 to 1, the greatest part of the life that chance takes off.
 
         How it is loaded, and what is kept:

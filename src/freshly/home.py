@@ -12,10 +12,11 @@ from threading import Lock
 from typing import Any, ParamSpec, get_args
 from weakref import WeakSet
 
+from .core.clocks import Clock
 from .core.counts import Stats, summarise
 from .core.definition import Definitions
 from .core.events import Event
-from .core.ports import Clock, Observer
+from .core.ports import Observer
 from .core.token import Token
 from .errors import ConfigurationError, FreshlyWarning
 from .handle import Handle

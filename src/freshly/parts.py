@@ -7,10 +7,11 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from .core.budget import Budget
+from .core.clocks import Clock
 from .core.events import Emit
 from .core.flight import Flight, Flights
 from .core.pauses import Pauses
-from .core.ports import Clock, Store
+from .core.ports import Store
 from .core.turns import Turns
 from .runtime.aio import AsyncioRuntime
 from .runtime.sweeper import sweep_behind

@@ -67,8 +67,8 @@ async def test_a_user_with_the_least_rights_can_do_everything(open_cache: Open, 
 
 
 COMMANDS = (
-    "get mget set del unlink exists pexpire time info ping scan publish spublish hget hset hdel hmget "
-    "hgetall hincrby hscan eval evalsha"
+    "get mget getrange set del unlink exists pexpire time info ping scan publish spublish "
+    "hget hset hdel hmget hgetall hincrby hscan eval evalsha"
 )
 LEAST_RIGHTS = (
     "~fr:{freshly#*",

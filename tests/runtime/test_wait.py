@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from freshly.core.clocks import Clock
 from freshly.core.flight import Flights
-from freshly.core.ports import Clock, Waker
+from freshly.core.ports import Waker
 from freshly.runtime.aio import AsyncioRuntime
 from freshly.runtime.threads import ThreadRuntime, finish
 from freshly.testing import ManualClock, Stepper, ThreadStepper

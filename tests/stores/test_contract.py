@@ -68,6 +68,25 @@ class LandsWhatIsCalledOff(MemoryStore):
         return await super().land(entry, lambda: False)
 
 
+class HearsOfNoReads(MemoryStore):
+    async def renew(self, entries: Iterable[Entry[Any]], now: float) -> None:
+        return
+
+
+class RenewsWithoutEnd(MemoryStore):
+    async def renew(self, entries: Iterable[Entry[Any]], now: float) -> None:
+        for entry in entries:
+            life = (entry.born, entry.early_at, entry.stale_at, now + 60, now + 60, entry.load_seconds)
+            entry._life = life
+
+
+class RenewsWhatIsGone(MemoryStore):
+    async def renew(self, entries: Iterable[Entry[Any]], now: float) -> None:
+        for entry in entries:
+            entry.renew(now)
+            self._add(entry)
+
+
 class JudgesOnlyTheTagsThatWereAskedFor(MemoryStore):
     async def look(self, key: str, tags: Iterable[str] = ()) -> Look:
         self.asked = set(tags)
@@ -382,6 +401,9 @@ class AsksAndStoresInTwoSteps(MemoryStore):
 FAULTS = [
     (LandsWhatWasOvertaken, "test_a_load_that_an_invalidation_overtook_does_not_land"),
     (LandsWhatIsCalledOff, "test_a_landing_that_is_called_off_stores_nothing"),
+    (HearsOfNoReads, "test_reads_renew_what_slides_up_to_its_greatest_age"),
+    (RenewsWithoutEnd, "test_reads_renew_what_slides_up_to_its_greatest_age"),
+    (RenewsWhatIsGone, "test_what_is_gone_is_not_brought_back_and_what_is_newer_is_left"),
     (JudgesOnlyTheTagsThatWereAskedFor, "test_a_tag_that_only_the_result_tells_is_covered_"),
     (FindsEntriesThatLackATag, "test_an_entry_without_a_tag_that_is_asked_for_is_not_found"),
     (DeletesWithoutAMark, "test_a_load_of_a_key_that_was_deleted_does_not_land"),

@@ -45,6 +45,7 @@ def frames(draw: st.DrawFn) -> Frame:
         draw(st.none() | st.text()),
         draw(st.binary()) * draw(st.sampled_from([1, 1, 200])),
         draw(st.sampled_from([0, 1])),
+        *draw(st.just((0, 0)) | st.tuples(st.integers(1, 2**40), st.integers(0, 2**40))),
     )
 
 
@@ -266,3 +267,39 @@ def test_a_decompression_bomb_is_not_blown_up() -> None:
     assert len(bomb) < 2**14
     assert wire.unpack(bomb, NAME) is None
     assert reasons == ["too large"]
+
+
+# -- entries that reads renew ---------------------------------------------------------------------
+
+
+class TestIdle:
+    def test_it_ends_after_its_idle_time_and_grace_but_no_later_than_at_its_greatest_age(self) -> None:
+        life = {"expires": 3_600_000, "dead": 3_900_000, "idle": 600_000}
+
+        assert frame(**life, read=0).ends == 600_000 + 300_000
+        assert frame(**life, read=3_500_000).ends == 3_900_000
+        assert frame().ends == frame().dead
+
+    def test_a_read_is_written_down_if_it_moves_the_end_by_a_tenth_of_the_idle_time(self) -> None:
+        found = frame(idle=600_000, read=100_000)
+
+        assert found.read_at(found.born + 159_999) is None
+        assert found.read_at(found.born + 160_000) == found._replace(read=160_000)
+        assert found.read_at(found.born + 699_999) == found._replace(read=699_999)
+
+    def test_nor_is_one_after_the_end_or_at_the_greatest_age_or_of_what_does_not_slide(self) -> None:
+        found = frame(idle=600_000, read=100_000)
+
+        assert found.read_at(found.born + 700_000) is None
+        assert found._replace(read=3_000_000).read_at(found.born + 3_100_000) is None
+        assert frame().read_at(frame().born + 1_000) is None
+
+    @pytest.mark.parametrize("kind", KEYED)
+    def test_nobody_without_a_key_moves_its_end(self, kind: str) -> None:
+        """The last read stands in clear, and counts as all that does."""
+        wire = WIRES[kind]()
+        data = bytearray(wire.pack(frame(idle=600_000, read=60_000), NAME))
+        at = data.index(bytes([0xCD]) + (60_000).to_bytes(2, "big"), PREFIX.size)
+        data[at + 1] ^= 1
+
+        assert wire.unpack(bytes(data), NAME) is None

@@ -43,6 +43,8 @@ class BulkEngine(Convoy):
             asked = [(call.key, call.tags) for call in calls]
             looks = await self._see_many(asked, calls[0].shape, self._store.leases)
             calls = await self._ride_together(self._serve_some(calls, looks, trip), trip)
+            # After that: what a look bid for is in nobody's hand until then.
+            await self._renew_all(looks)
         return trip.found
 
     async def refresh_many(self, calls: Sequence[Call], batch: Batch) -> Gathered:
@@ -85,6 +87,12 @@ class BulkEngine(Convoy):
             self._note(call.recipe, entry, look.now)
             trip.found.errors[call.key] = entry.raised.anew()
 
+    async def _renew_all(self, looks: Sequence[Look]) -> None:
+        """Renew what was found and is in service: it is served, or was a moment ago."""
+        if looks:
+            now = max(look.now for look in looks)
+            await self._renew([look.entry for look in looks if look.entry is not None], now)
+
     async def _look_many(self, calls: Sequence[Call]) -> list[Look]:
         return await self._look_at([(c.key, c.tags) for c in calls], calls[0].shape)
 
@@ -121,6 +129,7 @@ class BulkEngine(Convoy):
         found: dict[str, Entry[Any]] = {}
         asked = [(key, ()) for key in keys]
         looks = await self._see_many(asked, recipe.shape if shape is None else shape)
+        await self._renew_all(looks)
         for key, look in zip(keys, looks, strict=True):
             entry = look.entry
             if entry is None or entry.raised or not is_served_to_a_command(entry, look.now):

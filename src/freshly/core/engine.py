@@ -61,11 +61,13 @@ class Engine(Riding):
             entry, paused = look.entry, self._pauses.is_on(call.key, look.now)
             match judge(entry, look.now, paused=paused, late=patience.is_late):
                 case Verdict.SERVE if entry is not None:
+                    await self._renew((entry,), look.now)
                     return self._serve(call, entry, look.now)
                 case Verdict.SERVE_AND_REFRESH if entry is not None:
                     if patience.is_late:
                         self._tell_late(call, is_over=patience.is_over)
                     self._refresh_behind(call, look, ticket)
+                    await self._renew((entry,), look.now)
                     return self._serve(call, entry, look.now)
                 case Verdict.REFRESH_OR_SERVE:
                     answer = await self._ride(call, look, ticket, patience, may_stand_in=True)
@@ -114,6 +116,7 @@ class Engine(Riding):
         if entry is None or not is_served_to_a_command(entry, look.now):
             recipe.counts.misses += 1
             return None
+        await self._renew((entry,), look.now)
         self._note(recipe, entry, look.now)
         if entry.raised is not None:
             raise entry.raised.anew()
@@ -190,6 +193,16 @@ class Engine(Riding):
             recipe.counts.stale_hits += 1
         if self._flights.loads:
             note_hit(self._flights, entry, now)
+
+    async def _renew(self, entries: Iterable[Entry[Any]], now: float) -> None:
+        """Have a store that others read too know that ``entries`` are read, where that matters."""
+        sliding = [entry for entry in entries if entry.slides] if self._store.is_shared else ()
+        if not sliding:
+            return
+        try:
+            await self._store.renew(sliding, now)
+        except StoreError as error:
+            self._emit(StoreFailed, "renew", sliding[0].key, error)
 
     async def _stand_in(self, flight: Flight, call: Call, *, is_pilot: bool) -> Any:
         """Answer a failed load with the expired value, unless it was invalidated meanwhile."""

@@ -21,6 +21,9 @@ T = TypeVar("T")
 
 NEVER = float("-inf")
 
+#: ``(born, early_at, stale_at, expires_at, dead_at)``.
+Instants = tuple[float, float, float, float, float]
+
 
 class Entry(Generic[T]):
     """A cached value with its timeline. Read it; only the cache writes it.
@@ -43,6 +46,7 @@ class Entry(Generic[T]):
     # Those that have one of these are of a class of their own: see special.py.
     raised: Raised | None = None
     etag: str | None = None
+    idle: float | None = None
     slides = False
 
     __slots__ = (
@@ -65,7 +69,7 @@ class Entry(Generic[T]):
         key: str,
         value: T,
         *,
-        instants: tuple[float, float, float, float, float],
+        instants: Instants,
         tags: tuple[str, ...],
         stamp: Any,
         counts: Counts,
@@ -92,6 +96,12 @@ class Entry(Generic[T]):
     def valid_at(self) -> Any:
         """The reading that a load which is made from this value is told: it was valid then."""
         return self.seen
+
+    @property
+    def instants(self) -> Instants:
+        """The five instants that it was made with: what moves while it lives is not in them."""
+        life = self._life
+        return life[:5] if isinstance(life, tuple) else (life.real, *(self.next_at,) * 4)
 
     @property
     def born(self) -> float:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from .entry import Instants
 from .until import Until
 
 # Seconds from the birth, a time of day after it, or as long as the store keeps anything.
 Span = float | Until | None
 
-Instants = tuple[float, float, float, float, float]
 
 # A refresh that is to end before the value turns stale has to begin at least one load time
 # earlier. Two leave room for a load slower than the last one; the third is spread by chance so

@@ -7,7 +7,7 @@ awaitable of a runtime or a store ends without suspending, and the call is stepp
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from .counts import NearStats
 from .entry import Entry
@@ -270,6 +270,14 @@ class Store(NamedLeases, Protocol):
         """
         ...
 
+    async def renew(self, entries: Sequence[Entry[Any]], now: float) -> None:
+        """Have ``entries``, which slide and were found by a look, be as of a read at ``now``.
+
+        A store that hands out copies writes it down for the next look, exactly or to a tenth of the
+        idle time: earlier, then, and never later. What is gone, or is past its end, stays so.
+        """
+        ...
+
     async def invalidate(self, tags: Iterable[str], hold: Hold | None = None) -> Reading:
         """Make entries with one of ``tags`` invalid, loads that are running included.
 
@@ -324,47 +332,6 @@ class Store(NamedLeases, Protocol):
 
     def bind(self, entry: Entry[Any], rows: Rows, row: object) -> None:
         """Let the hit path find ``entry`` under ``row``, if this store keeps entries in the process."""
-        ...
-
-
-class Clock(Protocol):
-    """Seconds that only grow.
-
-    A clock may offer two things more, which are asked for where they are needed: the time of the
-    wall (``WallClock``), and alarms (``AlarmClock``). Without alarms a wait has a real timer.
-    """
-
-    def now(self) -> float: ...
-
-
-@runtime_checkable
-class WallClock(Clock, Protocol):
-    """A clock that also tells the time of day. That may be set, so nothing is measured with it."""
-
-    def wall(self) -> float:
-        """Return seconds since the epoch: 1 January 1970, 0:00 UTC."""
-        ...
-
-
-@runtime_checkable
-class AlarmClock(Clock, Protocol):
-    """A clock that also rings: a wait for an instant on it takes no other time than its own."""
-
-    def call_at(self, instant: float, ring: Callable[[], None]) -> Callable[[], None]:
-        """Have ``ring`` called once, when the clock comes to ``instant``; return what cancels that.
-
-        If it is there already, ``ring`` is called at once.
-        """
-        ...
-
-
-@runtime_checkable
-class ShiftedClock(Clock, Protocol):
-    """A clock that is moved by hand. What is on the clock of a server moves with it."""
-
-    @property
-    def shift(self) -> float:
-        """By how many seconds it was moved so far."""
         ...
 
 

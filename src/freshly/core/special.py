@@ -33,6 +33,7 @@ class SpecialEntry(Entry[T]):
         raised: Raised | None = None,
         idle: float | None = None,
         etag: str | None = None,
+        read_at: float | None = None,
         **common: Any,
     ) -> None:
         super().__init__(key, value, **common)
@@ -40,7 +41,7 @@ class SpecialEntry(Entry[T]):
         self.etag = etag
         self.idle: float | None = None
         # Whoever loads a value is the first to read it.
-        self.read_at = self.born + self.load_seconds
+        self.read_at = self.born + self.load_seconds if read_at is None else read_at
         if raised is not None:
             # The hit path returns values and nothing else.
             self.divert()

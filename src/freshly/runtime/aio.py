@@ -9,9 +9,10 @@ from concurrent.futures import Future
 from threading import get_ident
 from typing import Any, TypeVar
 
+from ..core.clocks import AlarmClock, Clock
 from ..core.flight import Flight, Flights
 from ..core.load import current_load
-from ..core.ports import AlarmClock, Clock, Job, Spawn, Subscribe
+from ..core.ports import Job, Spawn, Subscribe
 from .clock import wall_of
 
 T = TypeVar("T")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import monotonic, time
 
-from ..core.ports import Clock, WallClock
+from ..core.clocks import Clock, WallClock
 from ..errors import ConfigurationError
 
 

@@ -14,9 +14,10 @@ from functools import partial
 from threading import Event, Lock, get_ident
 from typing import Any, TypeVar
 
+from ..core.clocks import AlarmClock, Clock
 from ..core.flight import Flight, Flights
 from ..core.load import current_load
-from ..core.ports import AlarmClock, Clock, Job, Spawn, Subscribe
+from ..core.ports import Job, Spawn, Subscribe
 from .clock import wall_of
 from .pool import Pool
 

@@ -13,16 +13,18 @@ from threading import RLock
 from typing import Any
 from weakref import WeakSet
 
+from ..core.clocks import Clock
 from ..core.entry import NEVER, Entry
 from ..core.holds import Held, Hold, Holds
 from ..core.lease import LeaseTable
-from ..core.ports import Clock, Look
+from ..core.ports import Look
 from ..core.rows import Rows
 from ..core.shape import ANY, Shape
 from ..core.stamp import LogicalClock
 from ..errors import ConfigurationError
 from .eviction import Eviction
 from .expiry import SWEPT_A_WRITE, Expiry
+from .onebyone import OneByOne
 from .settling import Settling
 from .sharing import SharedTags
 from .weight import Weigh, Weights, weight_of
@@ -44,7 +46,7 @@ ENTRIES_A_MARK = 24
 SETTLED_A_CALL = 2 * ENTRIES_A_MARK
 
 
-class MemoryStore:
+class MemoryStore(OneByOne):
     """Entries of one process, at most ``max_entries``; safe for threads and event loops.
 
     With ``max_bytes`` their weights are added up too, see weight.py; ``weigh`` weighs a value.
@@ -147,11 +149,6 @@ class MemoryStore:
                 entry = None
         return Look(entry, stamp, now, logical.overtaken, self._holds.at(now), former)
 
-    async def look_many(
-        self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape = ANY
-    ) -> list[Look]:
-        return [await self.look(key, tags) for key, tags in asked]
-
     def follows(self, earlier: int, later: int, advances: int) -> bool:
         return later - earlier == advances
 
@@ -195,15 +192,9 @@ class MemoryStore:
         self.wake()
         return True
 
-    async def land_many(
-        self, landings: Sequence[tuple[Entry[Any], Callable[[], bool]]], shape: Shape = ANY
-    ) -> list[bool]:
-        return [await self.land(entry, unless) for entry, unless in landings]
-
-    async def put_many(
-        self, entries: Sequence[Entry[Any]], *, is_stamped: bool, shape: Shape = ANY
-    ) -> list[bool]:
-        return [await self.put(entry, is_stamped=is_stamped) for entry in entries]
+    async def renew(self, entries: Sequence[Entry[Any]], now: float) -> None:
+        for entry in entries:
+            entry.renew(now)
 
     def bind(self, entry: Entry[Any], rows: Rows, row: Any) -> None:
         if rows.entries.get(row) is entry and entry.next_at != NEVER:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..core.clocks import Clock
 from ..core.duration import seconds
-from ..core.ports import Clock, Store
+from ..core.ports import Store
 from ..errors import ConfigurationError, did_you_mean
 from .memory import DEFAULT_MAX_ENTRIES, DEFAULT_MAX_HOLD, DEFAULT_MAX_TTL, MemoryStore
 from .weight import weight_of

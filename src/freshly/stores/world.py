@@ -6,8 +6,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from ..core.clocks import Clock
 from ..core.events import Emit
-from ..core.ports import Clock
 
 __all__ = ["World"]
 

@@ -14,7 +14,7 @@ from ..errors import ConfigurationError, EncodeError
 from .checksum import CHECKSUM_BYTES, put_checksum, verify_checksum
 from .compression import Compression
 from .encryption import Cipher
-from .frame import EXCEPTION, MAGIC, PREFIX, VERSION, Frame, bodies
+from .frame import EXCEPTION, IDLE, MAGIC, PREFIX, VERSION, Frame, bodies
 from .refusal import Refused
 from .signing import TAIL_BYTES, Signer
 
@@ -75,7 +75,7 @@ class Wire:
         self._limit = _count(max_value_bytes, "max_value_bytes")
         self._most = self._limit + _MAX_HEAD_BYTES
         self._on_refused = on_refused
-        self._encode, self._decode = bodies()
+        self._encode, self._decode, self._decode_idle = bodies()
         self._compression = _compression(compression, compress_above, self._limit)
         self._expander = self._compression
         self._cipher = None if encryption_keys is None else Cipher(encryption_keys)
@@ -109,7 +109,9 @@ class Wire:
             EncodeError: if the payload is larger than ``max_value_bytes``, or what stands beside it
                 takes more than a mebibyte or has no bytes.
         """
-        schema, born, early, stale, expires, dead, load_ms, marks, etag, payload, kind = frame
+        schema, born, early, stale, expires, dead, load_ms, marks, etag, payload, kind, idle, read = (
+            frame
+        )
         flags = self._protection | kind
         if len(payload) > self._limit:
             raise self._too_large(payload)
@@ -119,12 +121,13 @@ class Wire:
                 payload, flags = packed, flags | _COMPRESSED
         prefix = PREFIX.pack(_BEGINNINGS[flags], schema, born >> 32, born & _LOW)
         to_stale, to_expires, to_dead = stale - early, expires - stale, dead - expires
+        head: tuple[object, ...] = (early, to_stale, to_expires, to_dead, load_ms, marks, etag)
+        if idle:
+            head = (*head, idle, read)
         if self._cipher is not None:
-            body = (early, to_stale, to_expires, to_dead, load_ms, marks, etag, b"")
-            clear = prefix + self._bytes_of(body)[: -_written(b"")]
+            clear = prefix + self._bytes_of((*head, b""))[: -_written(b"")]
             payload = self._cipher.encrypt(payload, clear, name)
-        body = (early, to_stale, to_expires, to_dead, load_ms, marks, etag, payload)
-        data = prefix + self._bytes_of(body)
+        data = prefix + self._bytes_of((*head, payload))
         if len(data) - len(payload) > _MAX_HEAD_BYTES:
             raise EncodeError(
                 f"the tags of the entry take {len(data) - len(payload)} bytes, and there is room for "
@@ -149,7 +152,12 @@ class Wire:
             self._verify(data, name)
             _, schema, high, low = _read_prefix(data)
             body = data[self._body]
-            early, to_stale, to_expires, to_dead, load_ms, marks, etag, payload = self._decode(body)
+            idle = read = 0
+            if body[0] == IDLE:
+                *head, idle, read, payload = self._decode_idle(body)
+                early, to_stale, to_expires, to_dead, load_ms, marks, etag = head
+            else:
+                early, to_stale, to_expires, to_dead, load_ms, marks, etag, payload = self._decode(body)
             if flags & _CHANGED:
                 payload = self._restored(payload, flags, data[: PREFIX.size] + body, name)
             if len(payload) > self._limit:
@@ -164,9 +172,8 @@ class Wire:
         stale = early + to_stale
         expires = stale + to_expires
         dead = expires + to_dead
-        return _make(
-            Frame, (schema, born, early, stale, expires, dead, load_ms, marks, etag, payload, kind)
-        )
+        life = (born, early, stale, expires, dead, load_ms)
+        return _make(Frame, (schema, *life, marks, etag, payload, kind, idle, read))
 
     def _restored(self, payload: bytes, flags: int, data: bytes, name: bytes) -> bytes:
         """Return the payload as it was given to ``pack``."""

@@ -23,6 +23,12 @@ EXCEPTION: Final = 1
 MAGIC = 0xF5
 VERSION = 1
 
+#: How a body of ten parts begins; one of eight is that of an entry which reads do not renew.
+IDLE: Final = 0x9A
+
+# A read is written down if it moves the end by this part of the idle time, or more.
+PARTS: Final = 10
+
 #: Magic; version and flags, four bits each; schema; born, 16 and 32 bits. Big-endian.
 PREFIX = Struct(">2s8sHI")
 
@@ -50,6 +56,9 @@ class Frame(NamedTuple):
     ``expires`` and ``dead`` are milliseconds after it, none before the one to its left. ``schema``
     is the fingerprint of the codec that made ``payload``: eight bytes. All tags of the entry stand
     in ``marks``, in order. ``load_ms`` is how long the load took.
+
+    With ``idle`` the entry ends so many milliseconds after ``read``, which counts from the birth: the
+    last read that was written down. The four instants are then the latest that they may become.
     """
 
     schema: bytes
@@ -63,16 +72,39 @@ class Frame(NamedTuple):
     etag: str | None
     payload: bytes
     kind: int = VALUE
+    idle: int = 0
+    read: int = 0
+
+    @property
+    def ends(self) -> int:
+        """When the entry is dead, in milliseconds after its birth."""
+        if not self.idle:
+            return self.dead
+        return min(self.read + self.idle + self.dead - self.expires, self.dead)
+
+    def read_at(self, now: float) -> Frame | None:
+        """Return the frame of the entry as it is once read at ``now``, in milliseconds.
+
+        ``None`` if that keeps it for less than a tenth of the idle time longer: so an entry is written
+        ten times in it at most, however often it is read. ``None``, too, if its end has come.
+        """
+        read = round(now) - self.born
+        end, longer = min(self.read + self.idle, self.expires), min(read + self.idle, self.expires)
+        if not self.idle or read >= end or (longer - end) * PARTS < self.idle:
+            return None
+        return self._replace(read=read)
 
 
 class Bodies(NamedTuple):
     """How what is behind the prefix becomes bytes, and is read back.
 
-    A body is early, to stale, to expires, to dead, load_ms, marks, etag, payload.
+    A body is early, to stale, to expires, to dead, load_ms, marks, etag, payload. One of an entry that
+    reads renew begins with ``IDLE`` and has idle and read before its payload.
     """
 
     encode: Callable[[Any], bytes]
     decode: Callable[[Any], Any]
+    decode_idle: Callable[[Any], Any]
 
 
 @cache
@@ -85,4 +117,7 @@ def bodies() -> Bodies:
     msgpack = need("msgspec", "a store outside of the process").msgpack
     # Instants are written as steps from one to the next: most of these are 0, and take one byte.
     body = tuple[int, int, int, int, int, tuple[Mark, ...], str | None, bytes]
-    return Bodies(msgpack.Encoder().encode, msgpack.Decoder(body).decode)
+    with_idle = tuple[int, int, int, int, int, tuple[Mark, ...], str | None, int, int, bytes]
+    return Bodies(
+        msgpack.Encoder().encode, msgpack.Decoder(body).decode, msgpack.Decoder(with_idle).decode
+    )

@@ -14,6 +14,7 @@ from ...core.counts import Counts
 from ...core.entry import NEVER, Entry
 from ...core.shape import Shape
 from ...core.special import SpecialEntry
+from ...wire.frame import PARTS
 from ..redis.reading import Moment
 
 T = TypeVar("T")
@@ -37,10 +38,21 @@ class NearEntry(SpecialEntry[T]):
 
     @classmethod
     def of(
-        cls, entry: Entry[T], shape: Shape, counts: Counts, *, valid_at: Moment, seen: int
+        cls,
+        entry: Entry[T],
+        shape: Shape,
+        counts: Counts,
+        *,
+        valid_at: Moment,
+        seen: int,
+        now: float,
     ) -> NearEntry[T]:
-        """Return what the near tier keeps of ``entry``."""
-        instants = (entry.born, entry.early_at, entry.stale_at, entry.expires_at, entry.dead_at)
+        """Return what the near tier keeps of ``entry`` at ``now``, by the far store's clock."""
+        early_at = entry.early_at
+        if entry.idle is not None:
+            # The far store has to hear of reads, and does when this one is thought about.
+            early_at = min(early_at, now + entry.idle / PARTS)
+        instants = (entry.born, early_at, entry.stale_at, entry.expires_at, entry.dead_at)
         near = cls(
             entry.key,
             entry.value,

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Any
 from weakref import WeakSet
 
-from ...core.ports import Clock
+from ...core.clocks import Clock
 from ...errors import ConfigurationError
 from ..redis.address import Address
 from ..redis.store import RedisStore

@@ -12,8 +12,8 @@ from fnmatch import translate
 from re import compile as compile_pattern
 from typing import Any
 
+from ...core.clocks import Clock
 from ...core.entry import Entry
-from ...core.ports import Clock
 from ...core.rows import Rows
 from ...core.shape import Shape
 from ..memory import MemoryStore

@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any
 
+from ...core.clocks import Clock
 from ...core.counts import NOBODYS, Counts, NearStats
 from ...core.entry import Entry
 from ...core.holds import FREE, Held, Hold
-from ...core.ports import Bid, Clock, Gate, Glance, Look, Reading
+from ...core.ports import Bid, Gate, Glance, Look, Reading
 from ...core.rows import Rows
 from ...core.shape import ANY, UNREAD, Shape
 from ..redis.gate import ShutGate
@@ -237,13 +238,21 @@ class NearStore:
         if entry is not None:
             entry.counts = NOBODYS
             if shape is not UNREAD and look.now < entry.early_at:
-                entry = self._keep(entry, shape, entry.seen, local, NOBODYS) or entry
+                near = self._keep(entry, shape, entry.seen, local, NOBODYS, look.now)
+                # Whoever serves the far one has it renewed.
+                entry = near if near is not None and not entry.slides else entry
         return look._replace(entry=entry, stamp=stamp)
 
     def _keep(
-        self, entry: Entry[Any], shape: Shape, valid_at: Moment, local: int, counts: Counts
+        self,
+        entry: Entry[Any],
+        shape: Shape,
+        valid_at: Moment,
+        local: int,
+        counts: Counts,
+        now: float,
     ) -> NearEntry[Any] | None:
-        near = NearEntry.of(entry, shape, counts, valid_at=valid_at, seen=local)
+        near = NearEntry.of(entry, shape, counts, valid_at=valid_at, seen=local, now=now)
         return near if self._shelf.keep(near) else None
 
     # -- stamps ------------------------------------------------------------------------------
@@ -283,7 +292,8 @@ class NearStore:
         for (entry, _), is_stored in zip(landings, stored, strict=True):
             local = local_of(entry.stamp)
             if is_stored and local is not None:
-                self._keep(entry, shape, entry.stamp, local, entry.counts)
+                now = entry.born + entry.load_seconds
+                self._keep(entry, shape, entry.stamp, local, entry.counts, now)
         return stored
 
     async def put(self, entry: Entry[Any], *, is_stamped: bool, shape: Shape = ANY) -> bool:
@@ -297,6 +307,9 @@ class NearStore:
         finally:
             # The next read fetches what lies there now, with what the server says of it.
             self._mirror.invalidated(Names(keys=[entry.key for entry in entries]))
+
+    async def renew(self, entries: Sequence[Entry[Any]], now: float) -> None:
+        await self._far.renew(entries, now)
 
     # -- invalidating ------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 from weakref import WeakKeyDictionary, WeakSet
 
 from ...core.counts import Counts
-from ...core.entry import Entry
+from ...core.entry import Entry, Instants
 from ...core.raised import Raised
 from ...core.shape import Shape
 from ...core.special import SpecialEntry
@@ -25,6 +25,7 @@ from ...wire.port import CodecOption
 from .layout import Layout
 from .reading import Moment, Position
 from .refusals import Refusals
+from .sliding import SlidingEntry
 
 # The entries that this store hands out are nobody's for long; their hits are counted by the engine.
 _COUNTS = Counts("redis")
@@ -78,12 +79,20 @@ class Codecs:
     def frame(
         self, entry: Entry[Any], schema: bytes, payload: bytes, key_at: Position | None = None
     ) -> Frame:
-        born, early, stale, expires, dead = _milliseconds(entry)
+        born, early, stale, expires, dead = _milliseconds(entry.instants)
         load_ms, marks = round(entry.load_seconds * 1000), tuple(self._marks(entry, key_at))
         kind = VALUE if entry.raised is None else EXCEPTION
-        return Frame(
+        frame = Frame(
             schema, born, early, stale, expires, dead, load_ms, marks, entry.etag, payload, kind
         )
+        if not isinstance(entry, SpecialEntry) or entry.idle is None:
+            return frame
+        idle, read = max(1, round(entry.idle * 1000)), max(0, round(entry.read_at * 1000) - born)
+        return frame._replace(idle=idle, read=read)
+
+    def sealed(self, frame: Frame, key: str) -> bytes:
+        """Return the bytes of a frame that was unpacked, or changed since, to lie under ``key``."""
+        return self._wire.pack(frame, self._layout.value(key))
 
     def unpack(self, data: bytes | None, key: str) -> Frame | None:
         return None if data is None else self._wire.unpack(data, self._layout.value(key))
@@ -184,12 +193,12 @@ def _said(shape: Shape) -> Any:
     return said if shape.part is None or isinstance(said, str) else shape.part(said)
 
 
-def _milliseconds(entry: Entry[Any]) -> Iterable[int]:
-    """Return when it was born, and the instants of its life from then on, in order."""
-    last = round(entry.born * 1000)
-    yield last
-    born = last
-    for instant in (entry.early_at, entry.stale_at, entry.expires_at, entry.dead_at):
+def _milliseconds(instants: Instants) -> Iterable[int]:
+    """Return when something was born, and the instants of its life from then on, in order."""
+    born_at, *later = instants
+    born = last = round(born_at * 1000)
+    yield born
+    for instant in later:
         last = max(last, round(instant * 1000))
         yield last - born
 
@@ -207,22 +216,20 @@ def entry_of(key: str, value: Any, frame: Frame, tags: tuple[str, ...], moment: 
         (born + frame.expires) / 1000,
         (born + frame.dead) / 1000,
     )
-    if frame.kind == VALUE and frame.etag is None:
-        return Entry(
-            key, value, instants=instants, tags=tags, stamp=moment, counts=_COUNTS, load_seconds=seconds
-        )
-    raised = value if frame.kind == EXCEPTION else None
-    return SpecialEntry(
-        key,
-        None if raised is not None else value,
-        raised=raised,
-        etag=frame.etag,
-        instants=instants,
-        tags=tags,
-        stamp=moment,
-        counts=_COUNTS,
-        load_seconds=seconds,
-    )
+    common: dict[str, Any] = {
+        "instants": instants,
+        "tags": tags,
+        "stamp": moment,
+        "counts": _COUNTS,
+        "load_seconds": seconds,
+    }
+    if frame.kind == EXCEPTION:
+        return SpecialEntry(key, None, raised=value, etag=frame.etag, **common)
+    if frame.idle:
+        return SlidingEntry(key, value, frame=frame, etag=frame.etag, **common)
+    if frame.etag is None:
+        return Entry(key, value, **common)
+    return SpecialEntry(key, value, etag=frame.etag, **common)
 
 
 def tags_of(frame: Frame) -> tuple[str, ...]:

@@ -57,6 +57,8 @@ class Hub:
     def _begin(self) -> None:
         self.undelivered = Undelivered()
         self.kept = Kept()
+        # Keys of entries that are being renewed, as a reader found them.
+        self.renewing: set[str] = set()
         self.delivery = self._make_delivery(self.undelivered)
         # The position up to which a bucket may be pruned, as the last stamp told.
         self.prunable: dict[int, Position] = {}

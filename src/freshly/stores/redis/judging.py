@@ -53,7 +53,7 @@ class Judge:
     ) -> Entry[Any] | None:
         """Return the entry of ``frame`` if it is valid, carries ``tags``, and is no longer dead."""
         carried = tags_of(frame)
-        if frame.born + frame.dead <= reading.now * 1000 or not _has_all(carried, tags):
+        if frame.born + frame.ends <= reading.now * 1000 or not _has_all(carried, tags):
             return None
         is_stale = reading.is_stale(key, frame.marks)
         if is_stale is None:

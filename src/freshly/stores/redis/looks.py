@@ -70,7 +70,7 @@ class Looks:
         data = told.values[key]
         frame = self._hub.codecs.unpack(data, key)
         if frame is not None:
-            self._hub.presence.note(key, (frame.born + frame.dead) / 1000 - told.reading.now)
+            self._hub.presence.note(key, (frame.born + frame.ends) / 1000 - told.reading.now)
         elif data is None:
             self._hub.presence.drop(key)
         return frame

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from weakref import WeakSet
 
 from ...core.breaker import DEFAULT_PAUSE, Breaker
-from ...core.ports import Clock, ShiftedClock
+from ...core.clocks import Clock, ShiftedClock
 from ...core.undelivered import Parcel, Undelivered
 from ...errors import ConfigurationError
 from ...wire.envelope import Wire

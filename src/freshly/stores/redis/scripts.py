@@ -12,7 +12,7 @@ Command = Sequence[bytes | str | int]
 EVEN_WHEN_FULL = "#!lua flags=allow-oom\n"
 
 # They touch no bucket, or only read it, and so need not make sure whose it is.
-HEADLESS = ("bid", "land", "lease", "right")
+HEADLESS = ("bid", "land", "lease", "renew", "right")
 
 
 class Script:
@@ -68,5 +68,6 @@ CLEAR = Script("clear", even_when_full=True)
 BID = Script("bid", even_when_full=False)
 LEASE = Script("lease", even_when_full=True)
 LAND = Script("land", even_when_full=False)
+RENEW = Script("renew", even_when_full=False)
 RIGHT = Script("right", even_when_full=False)
 PRUNE = Script("prune", even_when_full=True)

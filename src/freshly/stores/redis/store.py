@@ -26,6 +26,7 @@ from .looks import Looks
 from .moments import follows, inherited
 from .prune import Pruner
 from .reading import Moment, positions_of
+from .renewals import Renewals
 from .rights import Rights
 from .stamps import Stamps
 from .talk import Talk
@@ -60,6 +61,7 @@ class RedisStore:
         self._again = Again(hub, looks)
         self._landings = Landings(hub, talk, looks, stamps, values)
         self._invalidations = Invalidations(hub, talk, stamps, values)
+        self._renewals = Renewals(hub, talk)
         self._rights = Rights(hub, talk, looks)
         self._leases = RedisLeases(hub, talk, looks)
         self._pruner = Pruner(hub, talk)
@@ -147,6 +149,9 @@ class RedisStore:
         self, entries: Sequence[Entry[Any]], *, is_stamped: bool, shape: Shape = ANY
     ) -> list[bool]:
         return await self._landings.put_many(entries, is_stamped=is_stamped, shape=shape)
+
+    async def renew(self, entries: Sequence[Entry[Any]], now: float) -> None:
+        await self._renewals.renew(entries, now)
 
     # -- invalidating ------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from .many import Many
 from .names import Names
 from .puts import Puts
 from .races import Races
+from .renewals import Renewals
 from .sharing import Isolation, Sharing
 from .values import Values
 
@@ -25,7 +26,17 @@ __all__ = ["SharedStoreContract", "StoreContract"]
 
 
 class StoreContract(
-    Entries, Puts, Many, Invalidations, Holding, Leasing, Races, Names, Values, Isolation
+    Entries,
+    Puts,
+    Renewals,
+    Many,
+    Invalidations,
+    Holding,
+    Leasing,
+    Races,
+    Names,
+    Values,
+    Isolation,
 ):
     """Subclass it, say how to ``open_store``, and run it with any test runner.
 

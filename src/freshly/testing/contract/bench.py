@@ -83,8 +83,12 @@ class Bench:
         grace: float = 0.0,
         raised: Raised | None = None,
         etag: str | None = None,
+        idle: float | None = None,
     ) -> Entry[Any]:
-        """Return the entry of a load that began with ``look``. Spans are seconds from then."""
+        """Return the entry of a load that began with ``look``. Spans are seconds from then.
+
+        ``idle`` is the time from one read to the next; its first one is this look.
+        """
         assert look.stamp is not None, f"a look at {key!r} brought no stamp: the store did not answer"
         stale_at = look.now + (ttl if stale is None else stale)
         expires_at = look.now + ttl
@@ -93,6 +97,8 @@ class Bench:
             value,
             raised=raised,
             etag=etag,
+            idle=idle,
+            read_at=look.now,
             instants=(look.now, stale_at, stale_at, expires_at, expires_at + grace),
             tags=tuple(tags),
             stamp=look.stamp,
