@@ -61,7 +61,7 @@ class Desk:
             counts=Counts("desk"),
         )
         seen = self.looks() if seen is None else seen
-        near = NearEntry.of(entry, ANY, entry.counts, valid_at=Moment({}), seen=seen)
+        near = NearEntry.of(entry, ANY, entry.counts, valid_at=Moment({}), seen=seen, now=100.0)
         self.shelf.keep(near)
         return near
 
@@ -433,7 +433,9 @@ def test_the_hit_path_ends_when_the_value_has_to_be_thought_about(desk: Desk) ->
         stamp=Moment({}),
         counts=Counts("desk"),
     )
-    bound.entry = NearEntry.of(entry, ANY, entry.counts, valid_at=Moment({}), seen=desk.looks())
+    bound.entry = NearEntry.of(
+        entry, ANY, entry.counts, valid_at=Moment({}), seen=desk.looks(), now=100.0
+    )
     desk.shelf.keep(bound.entry)
     bound.tie()
     assert bound.hits
