@@ -7,10 +7,10 @@ from typing import Any
 
 from ...core.entry import Entry
 from ...wire.frame import PREFIX, Frame
-from .conversation import Conversation
 from .hub import Hub
 from .scripts import RENEW, Call
 from .sliding import SlidingEntry
+from .talk import Talk
 
 
 class Renewals:
@@ -20,7 +20,7 @@ class Renewals:
     were, so what was invalidated is invalid however often it is renewed.
     """
 
-    def __init__(self, hub: Hub, talk: Conversation) -> None:
+    def __init__(self, hub: Hub, talk: Talk) -> None:
         self._hub = hub
         self._talk = talk
 
