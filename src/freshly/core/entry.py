@@ -101,7 +101,10 @@ class Entry(Generic[T]):
     def instants(self) -> Instants:
         """The five instants that it was made with: what moves while it lives is not in them."""
         life = self._life
-        return life[:5] if isinstance(life, tuple) else (life.real, *(self.next_at,) * 4)
+        if isinstance(life, tuple):
+            return life[:5]
+        end = self.next_at
+        return life.real, end, end, end, end
 
     @property
     def born(self) -> float:
