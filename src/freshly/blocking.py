@@ -147,33 +147,35 @@ class Blocking:
         """Return the values under ``keys``; have ``loader`` load those that are missing, at once."""
         return finish(self._commands.get_or_set_many(keys, loader, ttl, **options))
 
-    def delete_many(self, keys: Iterable[str], *, hold: Duration | None = None) -> int:
+    def delete_many(
+        self, keys: Iterable[str], *, hold: Duration | None = None, wait: Wait | None = None
+    ) -> int:
         """Delete the entries under ``keys``; return how many there were that could be served."""
-        return finish(self._commands.delete_many(keys, hold=hold))
+        return finish(self._commands.delete_many(keys, hold=hold, wait=wait))
 
     def exists(self, key: str) -> bool:
         """Return whether ``get(key)`` would be served a value now."""
         return finish(self._commands.exists(key))
 
-    def delete(self, *keys: str, hold: Duration | None = None) -> int:
+    def delete(self, *keys: str, hold: Duration | None = None, wait: Wait | None = None) -> int:
         """Delete the entries under ``keys``; return how many there were that could be served."""
-        return finish(self._commands.delete(*keys, hold=hold))
+        return finish(self._commands.delete(*keys, hold=hold, wait=wait))
 
-    def delete_match(self, pattern: str) -> int:
+    def delete_match(self, pattern: str, *, wait: Wait | None = None) -> int:
         """Delete the entries whose key matches a glob; return how many could have been served."""
-        return finish(self._commands.delete_match(pattern))
+        return finish(self._commands.delete_match(pattern, wait=wait))
 
     def delete_tags(self, *tags: str, hold: Duration | None = None, wait: Wait | None = None) -> Token:
         """Invalidate every entry that has one of ``tags``, and every load of one that runs now."""
         return finish(self._commands.delete_tags(*tags, hold=hold, wait=wait))
 
-    def mark_stale(self, *tags: str) -> Token:
+    def mark_stale(self, *tags: str, wait: Wait | None = None) -> Token:
         """Make every entry that has one of ``tags`` stale: served once more, refreshed behind."""
-        return finish(self._commands.mark_stale(*tags))
+        return finish(self._commands.mark_stale(*tags, wait=wait))
 
-    def clear(self) -> Token:
+    def clear(self, *, wait: Wait | None = None) -> Token:
         """Delete all entries of this cache, and nothing that is not its own."""
-        return finish(self._commands.clear())
+        return finish(self._commands.clear(wait=wait))
 
     def stamp(self) -> Stamp:
         """Return the reading of the logical clock, for ``set(..., stamp=)``."""

@@ -16,7 +16,7 @@ from .core.token import Stamp
 from .errors import ConfigurationError
 from .handle import ByHand
 from .lifetimes import TTL
-from .options import LoadManyOptions, check_names, recipe, shape_by_hand
+from .options import LoadManyOptions, Wait, check_names, recipe, shape_by_hand
 from .returned import ABSENT, Form, filled, give, read_returned
 from .together import Together, with_missing
 from .wire.port import CodecOption
@@ -114,9 +114,11 @@ class BulkCommands(Commands):
         ]
         return await self._side.engine.put_many(calls, [values[key] for key in keys], stamp)
 
-    async def delete_many(self, keys: Iterable[str], *, hold: Duration | None = None) -> int:
+    async def delete_many(
+        self, keys: Iterable[str], *, hold: Duration | None = None, wait: Wait | None = None
+    ) -> int:
         """Delete the entries under ``keys``, as ``delete`` does; return how many could be served."""
-        return await self.delete(*check_keys(keys, "delete_many"), hold=hold)
+        return await self.delete(*check_keys(keys, "delete_many"), hold=hold, wait=wait)
 
     @overload
     async def get_or_set_many(

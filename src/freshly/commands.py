@@ -177,27 +177,30 @@ class Commands:
 
     # -- invalidating ------------------------------------------------------------------------
 
-    async def delete(self, *keys: str, hold: Duration | None = None) -> int:
+    async def delete(self, *keys: str, hold: Duration | None = None, wait: Wait | None = None) -> int:
         """Delete the entries under ``keys``; return how many there were that could be served.
 
-        ``hold`` does for keys what it does for the tags of ``delete_tags``.
+        ``hold`` and ``wait`` do for keys what they do for the tags of ``delete_tags``.
         """
         for key in keys:
             check_key(key, "delete")
+        is_waiting = given_wait(wait)
         await self._settle_in()
         side = self._side
-        return await side.delete(keys, given_hold(hold, side.store.max_hold))
+        held = given_hold(hold, side.store.max_hold)
+        return await side.delete(keys, held, is_waiting=is_waiting)
 
-    async def delete_match(self, pattern: str) -> int:
+    async def delete_match(self, pattern: str, *, wait: Wait | None = None) -> int:
         """Delete the entries whose key matches a glob; return how many could have been served.
 
         ``*`` is any text, ``?`` any letter, ``[ab]`` one of these and ``[!ab]`` none of them.
         The pattern has to match the whole key. Takes time in proportion to all entries; for what
-        is deleted often, use a tag.
+        is deleted often, use a tag. ``wait`` is that of ``delete_tags``.
         """
         check_key(pattern, "delete_match")
+        is_waiting = given_wait(wait)
         await self._settle_in()
-        return await self._side.delete_match(pattern)
+        return await self._side.delete_match(pattern, is_waiting=is_waiting)
 
     async def delete_tags(
         self, *tags: str, hold: Duration | None = None, wait: Wait | None = None
@@ -229,20 +232,25 @@ class Commands:
             named, given_hold(hold, side.store.max_hold), is_waiting=is_waiting
         )
 
-    async def mark_stale(self, *tags: str) -> Token:
+    async def mark_stale(self, *tags: str, wait: Wait | None = None) -> Token:
         """Make every entry that has one of ``tags`` stale: served once more, and refreshed behind.
 
         The soft verb. Loads that run now are stored, and are stale too. An entry that has expired
-        stays expired.
+        stays expired. ``wait`` is that of ``delete_tags``: then no process serves one as fresh.
         """
         named = check_named(tags, "mark_stale")
+        is_waiting = given_wait(wait)
         await self._settle_in()
-        return await self._side.mark_stale(named)
+        return await self._side.mark_stale(named, is_waiting=is_waiting)
 
-    async def clear(self) -> Token:
-        """Delete all entries of this cache, and nothing that is not its own."""
+    async def clear(self, *, wait: Wait | None = None) -> Token:
+        """Delete all entries of this cache, and nothing that is not its own.
+
+        ``wait`` is that of ``delete_tags``.
+        """
+        is_waiting = given_wait(wait)
         await self._settle_in()
-        return await self._side.clear()
+        return await self._side.clear(is_waiting=is_waiting)
 
     async def stamp(self) -> Stamp:
         """Return the reading of the logical clock, for ``set(..., stamp=)``."""

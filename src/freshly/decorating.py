@@ -26,8 +26,10 @@ from .options import (
     IteratorOptions,
     ManyOptions,
     SoftOptions,
+    Wait,
     check_names,
     given_hold,
+    given_wait,
 )
 from .runtime.clock import wall_of
 from .runtime.threads import finish
@@ -174,14 +176,20 @@ class Decorating(BulkCommands):
         return cast("IteratorDecorator", self._decorator(decorate_iterator, ttl, options))
 
     def invalidates(
-        self, *tags: str, keys: Iterable[str] = (), hold: Duration | None = None
+        self,
+        *tags: str,
+        keys: Iterable[str] = (),
+        hold: Duration | None = None,
+        wait: Wait | None = None,
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """Invalidate ``tags`` and ``keys`` when the decorated writer has returned.
 
         They are templates over its arguments and ``{result...}``. A writer that raises
-        invalidates nothing. When the call returns the promise of ``delete_tags`` holds. ``hold`` is
-        that of ``delete_tags``.
+        invalidates nothing. When the call returns the promise of ``delete_tags`` holds. ``hold`` and
+        ``wait`` are those of ``delete_tags``: with ``wait="all"`` the writer is not run inside of a
+        transaction, but the call raises ``ConfigurationError``.
         """
+        is_waiting = given_wait(wait)
         if hold is not None:
             seconds(hold, "hold")
         for tag in tags:
@@ -196,26 +204,35 @@ class Decorating(BulkCommands):
                 function,
                 tags=tags,
                 keys=keys,
-                done=partial(self._invalidate, hold),
-                done_blocking=partial(self._invalidate_blocking, hold),
+                begin=self._refuse_to_wait if is_waiting else None,
+                done=partial(self._invalidate, hold, is_waiting),
+                done_blocking=partial(self._invalidate_blocking, hold, is_waiting),
             )
             return written
 
         return decorator
 
+    def _refuse_to_wait(self) -> None:
+        self._home.parts.awaited.refuse_to_wait()
+
     async def _invalidate(
-        self, hold: Duration | None, tags: tuple[str, ...], keys: tuple[str, ...]
+        self, hold: Duration | None, is_waiting: bool, tags: tuple[str, ...], keys: tuple[str, ...]
     ) -> None:
-        await _invalidate_on(self._home.parts.awaited, tags, keys, hold)
+        await _invalidate_on(self._home.parts.awaited, tags, keys, hold, is_waiting=is_waiting)
 
     def _invalidate_blocking(
-        self, hold: Duration | None, tags: tuple[str, ...], keys: tuple[str, ...]
+        self, hold: Duration | None, is_waiting: bool, tags: tuple[str, ...], keys: tuple[str, ...]
     ) -> None:
-        finish(_invalidate_on(self._home.parts.stepped, tags, keys, hold))
+        finish(_invalidate_on(self._home.parts.stepped, tags, keys, hold, is_waiting=is_waiting))
 
 
 async def _invalidate_on(
-    side: Side, tags: tuple[str, ...], keys: tuple[str, ...], hold: Duration | None
+    side: Side,
+    tags: tuple[str, ...],
+    keys: tuple[str, ...],
+    hold: Duration | None,
+    *,
+    is_waiting: bool,
 ) -> None:
     # What is written is written: a hold that is too long for this store does not keep it from being
     # invalidated, and is told after that.
@@ -226,9 +243,10 @@ async def _invalidate_on(
     except ConfigurationError as error:
         refusal = error
     if tags:
-        await side.invalidate(tags, given)
+        # One wait is enough, after the last of the two.
+        await side.invalidate(tags, given, is_waiting=is_waiting and not keys)
     if keys:
-        await side.delete(keys, given)
+        await side.delete(keys, given, is_waiting=is_waiting)
     if refusal is not None:
         raise refusal
 

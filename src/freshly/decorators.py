@@ -63,15 +63,21 @@ def decorate_writer(
     *,
     tags: tuple[object, ...],
     keys: Iterable[str],
+    begin: Callable[[], None] | None,
     done: Callable[[tuple[str, ...], tuple[str, ...]], Any],
     done_blocking: Callable[[tuple[str, ...], tuple[str, ...]], None],
 ) -> Any:
-    """Return ``function`` that invalidates when it has returned, and not if it raised."""
+    """Return ``function`` that invalidates when it has returned, and not if it raised.
+
+    ``begin`` is called before it, and raises if it is not to be run.
+    """
     plain = plain_function(function)
     marks = Marks(plain, tags, keys)
     if iscoroutinefunction(plain):
 
         async def writer(*args: Any, **kwargs: Any) -> Any:
+            if begin is not None:
+                begin()
             result = await plain(*args, **kwargs)
             await done(*marks.of(args, kwargs, result))
             return result
@@ -80,6 +86,8 @@ def decorate_writer(
     else:
 
         def blocking_writer(*args: Any, **kwargs: Any) -> Any:
+            if begin is not None:
+                begin()
             result = plain(*args, **kwargs)
             done_blocking(*marks.of(args, kwargs, result))
             return result

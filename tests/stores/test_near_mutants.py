@@ -12,9 +12,13 @@ from typing import Any
 import pytest
 
 from freshly.core.stamp import LogicalClock
+from freshly.core.writes import Writes
 from freshly.stores.near.entry import NearEntry
 from freshly.stores.near.mirror import Mirror
 from freshly.stores.near.shelf import Shelf
+from freshly.testing import Stepper
+from tests.faces import test_wait_all as writers
+from tests.faces.test_wait_all import sent as sent
 from tests.stores import test_near_mirror as the
 from tests.stores import test_near_session as session
 
@@ -243,3 +247,32 @@ def test_without_its_guard_a_test_of_the_session_fails(
 
     with pytest.raises((AssertionError, pytest.fail.Exception)):
         test()
+
+
+async def nobody_waits(self: Writes, invalidation: Any, *, is_waiting: bool) -> Any:
+    return await invalidation
+
+
+async def from_the_call(self: Writes, invalidation: Any, *, is_waiting: bool) -> Any:
+    end = self._runtime.now() + self.store.max_staleness
+    done = await invalidation
+    await self._runtime.wait(lambda waker: lambda: None, end)
+    return done
+
+
+@pytest.mark.parametrize(
+    "mutant",
+    [
+        pytest.param(nobody_waits, id="wait_all_waits"),
+        pytest.param(from_the_call, id="wait_from_reply"),
+    ],
+)
+async def test_a_writer_that_does_not_outlast_the_leases_fails(
+    mutant: Any, sent: Stepper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = writers.COMMANDS["delete_tags"]
+    await writers.returns_when_all_leases_are_over(command, sent)
+    monkeypatch.setattr(Writes, "_everywhere", mutant)
+
+    with pytest.raises(AssertionError):
+        await writers.returns_when_all_leases_are_over(command, sent)

@@ -441,6 +441,11 @@ async def commands(own: Cache) -> None:
     assert_type(await own.delete_tags("a", "b"), Token)
     assert_type(await own.delete_tags("a", hold="2s"), Token)
     assert_type(await own.delete_tags("a", wait="all"), Token)
+    assert_type(await own.delete("a", wait="all"), int)
+    assert_type(await own.delete_many(["a"], wait="all"), int)
+    assert_type(await own.delete_match("a*", wait="all"), int)
+    assert_type(await own.mark_stale("a", wait="all"), Token)
+    assert_type(await own.clear(wait="all"), Token)
     await own.delete_tags("a", wait="some")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     assert_type((await own.delete_tags("a")).text, str)
     with own.at_least(await own.delete_tags("a")) as nothing:

@@ -7,8 +7,8 @@ and the holds are ended (finalize). Rolled back, it ends its holds and does noth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeVar
 
 from ..errors import ConfigurationError, StoreError
 from .events import Emit, HoldRanOut, Invalidated, MarkedStale, StoreFailed
@@ -28,6 +28,8 @@ from .transaction import (
     Transaction,
     running_transaction,
 )
+
+T = TypeVar("T")
 
 
 class Writes:
@@ -59,46 +61,50 @@ class Writes:
     async def invalidate(
         self, tags: Iterable[str], hold: Hold | None = None, *, is_waiting: bool = False
     ) -> Token:
-        """Invalidate ``tags``; with ``is_waiting`` return when no process can serve what was there."""
         tags = dict.fromkeys(tags)
-        if is_waiting:
-            return await self._invalidate_everywhere(tags, hold)
-        if await self._waits(Invalidate(tags=tags, hold=hold)):
+        if await self._waits(Invalidate(tags=tags, hold=hold), is_waiting=is_waiting):
             return self._pending()
-        return await self._invalidate(tags, hold)
+        return await self._everywhere(self._invalidate(tags, hold), is_waiting=is_waiting)
 
-    async def _invalidate_everywhere(self, tags: Iterable[str], hold: Hold | None) -> Token:
+    async def mark_stale(self, tags: Iterable[str], *, is_waiting: bool = False) -> Token:
+        tags = dict.fromkeys(tags)
+        if await self._waits(MarkStale(tags), is_waiting=is_waiting):
+            return self._pending()
+        return await self._everywhere(self._mark_stale(tags), is_waiting=is_waiting)
+
+    async def delete(
+        self, keys: Iterable[str], hold: Hold | None = None, *, is_waiting: bool = False
+    ) -> int:
+        keys = dict.fromkeys(keys)
+        if await self._waits(Invalidate(keys=keys, hold=hold), is_waiting=is_waiting):
+            return 0
+        return await self._everywhere(self._delete(keys, hold), is_waiting=is_waiting)
+
+    async def delete_match(self, pattern: str, *, is_waiting: bool = False) -> int:
+        if await self._waits(DeleteMatch(pattern), is_waiting=is_waiting):
+            return 0
+        return await self._everywhere(self._delete_match(pattern), is_waiting=is_waiting)
+
+    async def clear(self, *, is_waiting: bool = False) -> Token:
+        if await self._waits(Clear(), is_waiting=is_waiting):
+            return self._pending()
+        return await self._everywhere(self._clear(), is_waiting=is_waiting)
+
+    def refuse_to_wait(self) -> None:
+        """Raise ``ConfigurationError`` inside of a transaction, for who waits for all processes."""
         if running_transaction(self._owner) is not None:
             raise ConfigurationError(
                 "wait='all' inside of a transaction, where nothing is invalidated before its end: "
                 "invalidate with wait='all' after it"
             )
-        token = await self._invalidate(tags, hold)
-        # From the reply on: by then each lease that was given before the invalidation has run out.
-        await self._runtime.wait(_never, self._runtime.now() + self.store.max_staleness)
-        return token
 
-    async def mark_stale(self, tags: Iterable[str]) -> Token:
-        tags = dict.fromkeys(tags)
-        if await self._waits(MarkStale(tags)):
-            return self._pending()
-        return await self._mark_stale(tags)
-
-    async def delete(self, keys: Iterable[str], hold: Hold | None = None) -> int:
-        keys = dict.fromkeys(keys)
-        if await self._waits(Invalidate(keys=keys, hold=hold)):
-            return 0
-        return await self._delete(keys, hold)
-
-    async def delete_match(self, pattern: str) -> int:
-        if await self._waits(DeleteMatch(pattern)):
-            return 0
-        return await self._delete_match(pattern)
-
-    async def clear(self) -> Token:
-        if await self._waits(Clear()):
-            return self._pending()
-        return await self._clear()
+    async def _everywhere(self, invalidation: Awaitable[T], *, is_waiting: bool) -> T:
+        """Do ``invalidation``; with ``is_waiting`` return when no process can serve what was there."""
+        done = await invalidation
+        if is_waiting:
+            # From the reply on: by then each lease that was given before the invalidation has run out.
+            await self._runtime.wait(_never, self._runtime.now() + self.store.max_staleness)
+        return done
 
     async def stamp(self) -> Stamp:
         transaction = running_transaction(self._owner)
@@ -110,8 +116,10 @@ class Writes:
     def _pending(self) -> Token:
         return Token(None, self._origin)
 
-    async def _waits(self, step: Step) -> bool:
+    async def _waits(self, step: Step, *, is_waiting: bool = False) -> bool:
         """Leave ``step`` to the transaction this code runs inside; return False if there is none."""
+        if is_waiting:
+            self.refuse_to_wait()
         transaction = running_transaction(self._owner)
         return transaction is not None and await self.collect(transaction, step)
 
