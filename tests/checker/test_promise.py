@@ -405,8 +405,8 @@ def joins_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who comes later joins whatever is in the air, as most single flights do."""
     board = Flights.board
 
-    def join_always(self: Flights, key: str, stamp: int | None, _: Any) -> Any:
-        return board(self, key, stamp, lambda flight: True)
+    def join_always(self: Flights, key: str, stamp: int | None, _: Any, *more: Any) -> Any:
+        return board(self, key, stamp, lambda flight: True, *more)
 
     monkeypatch.setattr(Flights, "board", join_always)
 

@@ -40,8 +40,8 @@ def join_without_stamp() -> None:
 
     original = Flights.board
 
-    def board(self: Flights, key: str, stamp: Any, may_join: Any) -> Any:
-        return original(self, key, stamp, lambda flight: True)
+    def board(self: Flights, key: str, stamp: Any, may_join: Any, *more: Any) -> Any:
+        return original(self, key, stamp, lambda flight: True, *more)
 
     Flights.board = board  # type: ignore[method-assign]
 
