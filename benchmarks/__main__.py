@@ -14,6 +14,7 @@ import os
 import sys
 import traceback
 import warnings
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from time import perf_counter
@@ -93,6 +94,8 @@ def _runs(name: str, adapters: Adapters, options: Options) -> bool:
 
 def _run(name: str, adapters: Adapters, options: Options, *, save: bool) -> bool:
     began = perf_counter()
+    # Some take minutes, and print when they are done.
+    print(f"# {name} begins at {datetime.now(UTC):%H:%M:%S} UTC", file=sys.stderr, flush=True)
     tables = run_scenario(_scenario(name)[0], adapters, options)
     for title, rows in tables.items():
         print(report.show(title, rows), flush=True)

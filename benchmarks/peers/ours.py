@@ -1,21 +1,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 from freshly import Cache
 
 from ..adapter import Access, Adapter, Function
 
+_numbers = count()
+
 
 class Freshly(Adapter):
     name = "freshly"
     dist = "freshly"
+    backends: Sequence[str] = ("mem", "redis")
 
     async def open(self) -> None:
-        self.cache = Cache("mem://", max_entries=self.size)
+        if self.backend == "mem":
+            self.cache = Cache("mem://", max_entries=self.size)
+        else:
+            # Two caches of one namespace share what functions of one name have stored.
+            self.cache = Cache(self.url, namespace=f"bench-{next(_numbers)}")
 
     async def close(self) -> None:
+        if self.backend == "redis":
+            await self.cache.clear()
         await self.cache.close()
 
     def decorate(
@@ -54,6 +64,7 @@ class Freshly(Adapter):
 class FreshlySync(Freshly):
     name = "freshly (sync)"
     sync = True
+    backends = ("mem",)
     skips = ("tags", "memory", "expiry", "hitratio", "stampede")
 
 

@@ -28,7 +28,8 @@ async def run(adapters: Adapters, options: Options) -> Tables:
     for adapter in here:
         is_slow = adapter.name.startswith(SLOW)
         entries = FEW // 4 if options.quick else FEW if is_slow else ENTRIES
-        found = child(__name__, "expired", adapter, [entries, 60 if is_slow else 20], 200)
+        ttl = 10 if options.quick and not is_slow else 60 if is_slow and not options.quick else 20
+        found = child(__name__, "expired", adapter, [entries, ttl], 200)
         if "skip" not in found:
             stalls.append({"name": adapter.name, "entries": entries, **found})
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from time import perf_counter_ns
+from time import perf_counter_ns, process_time_ns
 from typing import Any
 
 import redis.asyncio
@@ -14,9 +14,11 @@ from ..adapter import Adapter, NotSupported
 from ..options import Adapters, Options
 from ..report import Row, Tables
 from ..server import redis_server
-from ..timing import Body, Case, compare
+from ..timing import Body, Case, compare, ratio
 
 RAW = "· redis-py GET"
+# What a strict hit has to ask at least: the value, and what its tags carry.
+PAIR = "· redis-py pipeline of GET and HMGET"
 KEYS = 100
 VALUE = "x" * 100
 TAGS = ("t:{a}", "u:{a}", "v:{a}")
@@ -34,21 +36,14 @@ async def run(adapters: Adapters, options: Options) -> Tables:
             commands = [
                 await _commands(each, tags, client, url) for each in here for tags in ((), TAGS)
             ]
-    missing = [] if any(each.dist == "freshly" for each in here) else [_not_yet()]
     return {
-        "redis hit, value of 100 bytes (us; operations a second from 100 tasks)": hits + missing,
+        "redis hit, value of 100 bytes (ratios to a raw GET, and to a raw GET and HMGET)": hits,
         "commands of an operation (INFO commandstats)": [row for row in commands if len(row) > 1],
     }
 
 
-def _not_yet() -> Row:
-    return {"name": "freshly", "note": "not yet: its adapter here is of the memory store"}
-
-
 async def _hits(here: Adapters, client: Any, url: str, options: Options) -> list[Row]:
-    for key in range(KEYS):
-        await client.set(f"raw:{key}", VALUE)
-    gets: dict[str, Get] = {RAW: lambda key: client.get(f"raw:{key}")}
+    gets = await yardsticks(client)
     used: list[Adapter] = []
     rows: list[Row] = []
     for adapter in here:
@@ -63,14 +58,49 @@ async def _hits(here: Adapters, client: Any, url: str, options: Options) -> list
                 continue
             except Exception as error:
                 rows.append({"name": name, "note": f"{type(error).__name__}: {error}"})
-    in_turn = [Case(name, _in_turn(get)) for name, get in gets.items()]
-    together = [Case(name, _together(get)) for name, get in gets.items()]
-    alone = await compare(in_turn, RAW, rounds=options.rounds_or(21), slice_ms=15)
-    at_once = await compare(together, RAW, rounds=options.rounds_or(9), slice_ms=30)
+    measured = await _measured(gets, options)
     for it in used:
         with suppress(Exception):
             await it.close()
-    return [_row(one, many) for one, many in zip(alone, at_once, strict=True)] + rows
+    return measured + rows
+
+
+async def _measured(gets: dict[str, Get], options: Options) -> list[Row]:
+    """Time each way to get a value, on the wall and by the processor that the caller takes."""
+    rows: dict[str, Row] = {name: {"name": name} for name in gets}
+    kinds = (
+        ("one after the other", _in_turn, options.rounds_or(21), 15),
+        ("100 tasks", _together, options.rounds_or(9), 30),
+    )
+    for kind, body, rounds, slice_ms in kinds:
+        for clock, now in (("", perf_counter_ns), (", CPU", process_time_ns)):
+            cases = [Case(name, body(get, now)) for name, get in gets.items()]
+            for row in await compare(cases, RAW, rounds=rounds, slice_ms=slice_ms):
+                if row.get("note"):
+                    rows[row["name"]]["note"] = row["note"]
+                elif not clock:
+                    rows[row["name"]][f"µs {kind}"] = row["ns median"] / 1e3
+            for unit, units in ((RAW, "GET"), (PAIR, "pair")):
+                samples = next(case.samples for case in cases if case.name == unit)
+                for case in cases:
+                    found = round(ratio(case.samples, samples), 2) if case.samples else None
+                    rows[case.name][f"by {units}{clock}, {kind}"] = found
+    return list(rows.values())
+
+
+async def yardsticks(client: Any) -> dict[str, Get]:
+    """Return what is asked of a raw client, for the number of a key."""
+    for key in range(KEYS):
+        await client.set(f"raw:{key}", VALUE)
+        await client.hset("raw:tags", f"t:{key}", key)
+
+    async def pair(key: int) -> Any:
+        async with client.pipeline(transaction=False) as pipe:
+            pipe.get(f"raw:{key}")
+            pipe.hmget("raw:tags", "!", "@", "#", "_", "%", f"t:{key}", f"u:{key}", f"v:{key}")
+            return await pipe.execute()
+
+    return {RAW: lambda key: client.get(f"raw:{key}"), PAIR: pair}
 
 
 async def _warm(it: Adapter, tags: tuple[str, ...]) -> Get:
@@ -84,35 +114,26 @@ async def _warm(it: Adapter, tags: tuple[str, ...]) -> Get:
     return function
 
 
-def _row(alone: Row, at_once: Row) -> Row:
-    row: Row = {"name": alone["name"], "note": alone.get("note", "")}
-    if "ratio" in alone:
-        row |= {"us median": alone["ns median"] / 1e3, "ratio": alone["ratio"]}
-    if "ratio" in at_once:
-        row |= {"ops/s": int(1e9 / at_once["ns median"]), "cost ratio from 100 tasks": at_once["ratio"]}
-    return row
-
-
-def _in_turn(get: Get) -> Body:
+def _in_turn(get: Get, now: Callable[[], int]) -> Body:
     async def body(times: int) -> tuple[int, int]:
-        began = perf_counter_ns()
+        began = now()
         for number in range(times * 10):
             await get(number % KEYS)
-        return perf_counter_ns() - began, times * 10
+        return now() - began, times * 10
 
     return body
 
 
-def _together(get: Get, each: int = 5) -> Body:
+def _together(get: Get, now: Callable[[], int], each: int = 5) -> Body:
     async def worker(key: int) -> None:
         for _ in range(each):
             await get(key)
 
     async def body(times: int) -> tuple[int, int]:
-        began = perf_counter_ns()
+        began = now()
         for _ in range(times):
             await asyncio.gather(*map(worker, range(KEYS)))
-        return perf_counter_ns() - began, times * KEYS * each
+        return now() - began, times * KEYS * each
 
     return body
 
