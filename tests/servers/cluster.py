@@ -6,8 +6,9 @@ failover takes two or three seconds in a test.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -209,9 +210,26 @@ class Cluster:
         """Have the replica of ``primary`` take its place by hand, and return it."""
         replica = self.replica_of(primary)
         wait_until(lambda: replica.is_in_step, "the replica has no link to its primary")
-        replica.ask("CLUSTER", "FAILOVER", *how)
-        wait_until(lambda: replica.is_primary and replica.owned(), "the replica does not take over")
+        self.promote(replica, *how)
         return replica
+
+    def promote(self, node: Node, *how: str) -> None:
+        """Have ``node``, which is a replica, take the place of its primary, until it has."""
+        patient_until = 0.0
+
+        def is_promoted() -> bool:
+            nonlocal patient_until
+            if node.is_primary and node.owned():
+                return True
+            if time.monotonic() > patient_until:
+                # It says no while it has not heard yet whose replica it is. And when the others have
+                # voted just now, or are busy, it gives up after five seconds.
+                with suppress(redis.ResponseError):
+                    node.ask("CLUSTER", "FAILOVER", *how)
+                    patient_until = time.monotonic() + 6.0
+            return False
+
+        wait_until(is_promoted, "the replica does not take over", limit=40.0)
 
     def wait_for_successor(self, primary: Node, slots: Sequence[tuple[int, int]]) -> Node:
         """Wait until another node has the first of ``slots``, which ``primary`` had; return it."""

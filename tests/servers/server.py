@@ -33,11 +33,18 @@ QUIET = {
 }
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
     """Return a port on loopback that nobody listens on now."""
     for port in _chance.sample(PORTS, 100):
+        # One that was given out is not listened on yet, but will be.
+        if port in _given:
+            continue
         with socket.socket() as one, contextlib.suppress(OSError):
             one.bind(("127.0.0.1", port))
+            _given.add(port)
             return port
     raise OSError("found no free port")
 

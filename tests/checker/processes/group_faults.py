@@ -11,7 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Generic, TypeVar
 
+from tests.servers.cluster import Cluster
 from tests.servers.sentinel import Sentinels
+
+from .cluster_faults import OF_CLUSTERS
 
 G = TypeVar("G")
 
@@ -22,7 +25,10 @@ STOPPED = 3.5
 # Seconds of writes that only the primary has when it goes.
 TAIL = 0.4
 # Faults that stop the processes of the run, and are told which.
-WITH_THE_PROCESSES = ("back",)
+WITH_THE_PROCESSES = (
+    "back",
+    "lose",
+)
 
 
 class GroupFaults(Generic[G]):
@@ -150,4 +156,5 @@ OF_SENTINELS: Mapping[str, Callable[..., None]] = {
 # What may be started, and what may go wrong there.
 GROUPS: Mapping[str, tuple[Any, Mapping[str, Callable[..., None]]]] = {
     "sentinel": (Sentinels, OF_SENTINELS),
+    "cluster": (Cluster, OF_CLUSTERS),
 }

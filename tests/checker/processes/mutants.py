@@ -82,11 +82,9 @@ def _know_primaries_by(shortened: Callable[[bytes], bytes], in_lua: str) -> None
 
     greeted = Line.greeted
 
-    def greet(self: Line, server: Any, replication: Any) -> bool:
-        is_primary = greeted(self, server, replication)
-        if self.fence is not None:
-            self.fence = shortened(self.fence)
-        return is_primary
+    def greet(self: Line, server: Any, replication: Any) -> bytes | None:
+        fence = greeted(self, server, replication)
+        return None if fence is None else shortened(fence)
 
     def proves(self: Line, info: Any) -> bool:
         return b"role:master\r" in (info.encode() if isinstance(info, str) else info)

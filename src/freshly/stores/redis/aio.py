@@ -44,6 +44,7 @@ class AsyncWire:
         self._connection = connection
         self._timeout = timeout
         self._duplex: Duplex | None = None
+        self._is_connecting = self._is_given_up = False
         self._pack: Callable[[Sequence[Command]], Sequence[bytes]] = connection.pack_commands
 
     @property
@@ -60,9 +61,19 @@ class AsyncWire:
 
     async def exchange(self, commands: Sequence[Command]) -> list[Any]:
         if self._duplex is None:
-            await self._connection.connect()
+            await self._connect()
             self._duplex = self._taken_over()
         return await self._duplex.exchange(self._pack(commands), len(commands))
+
+    async def _connect(self) -> None:
+        self._is_connecting = True
+        try:
+            await self._connection.connect()
+        finally:
+            self._is_connecting = False
+        if self._is_given_up:
+            self.abandon()
+            raise NoConnection("the connection was given up")
 
     def _taken_over(self) -> Duplex:
         connection = self._connection
@@ -78,16 +89,22 @@ class AsyncWire:
 
     async def hang_up(self) -> None:
         if self._duplex is None:
-            self.abandon()
+            self._give_up()
         else:
             self._duplex.end(NoConnection("the connection was given up"))
 
     def retire(self) -> None:
         """End when nobody waits for an answer any more."""
         if self._duplex is None:
-            self.abandon()
+            self._give_up()
         else:
             self._duplex.retire()
+
+    def _give_up(self) -> None:
+        # What connects is in the middle of the client's code, which needs what is closed here.
+        self._is_given_up = True
+        if not self._is_connecting:
+            self.abandon()
 
     def abandon(self) -> None:
         """Close without a loop: the one it belongs to may be over."""

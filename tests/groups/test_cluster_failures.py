@@ -1,0 +1,215 @@
+"""The promise in a cluster whose nodes die, hang and come back with what they had.
+
+The runs over several processes are those of tests/redis/test_processes.py; the long form is
+``python -m tests.checker.processes --group cluster --faults kill,move --seconds 60``. What the fence is
+good for shows there now and then, since whoever lost an invalidation tells it again. So its stories
+are told step by step besides, with the guard and without it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from freshly import Cache, StoreError
+from freshly.stores.redis import scripts
+from freshly.stores.redis.layout import Layout
+from freshly.stores.redis.line import Line
+from tests.checker.processes.cluster_faults import OF_CLUSTERS
+from tests.checker.processes.group_faults import GroupFaults
+from tests.checker.processes.mutants import MUTANTS
+from tests.checker.processes.plan import Plan
+from tests.checker.processes.run import Outcome, run
+from tests.servers.cluster import Cluster
+from tests.servers.kinds import REDIS_8, VALKEY_9, Kind
+
+pytestmark = pytest.mark.real_time
+
+LAYOUT = Layout("freshly", buckets=16)
+TAG = "users"
+BUCKET = LAYOUT.bucket(LAYOUT.bucket_of(TAG))
+both_kinds = pytest.mark.parametrize("server_kind", [VALKEY_9, REDIS_8], ids=lambda kind: kind.name)
+
+
+class Story:
+    """A reader and a writer, which stand for two processes, and one value on the node of its tag."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        # Less than a third of what it takes until a node counts as gone.
+        url = f"{cluster.url}?timeout=300ms"
+        self.cluster = cluster
+        self.reader, self.writer = Cache(url), Cache(url)
+        self.version = 1
+        self.node = cluster.owner(BUCKET)
+        names = {LAYOUT.value(str(number)): str(number) for number in range(100)}
+        owners = cluster.owners(names)
+        self.key = next(key for name, key in names.items() if owners[name] is self.node)
+
+        @self.reader(ttl="1h", key=self.key, tags=[TAG])
+        async def read() -> int:
+            return self.version
+
+        self.read = read
+
+    async def reads(self) -> set[int]:
+        """Return what reads get, up to the first one that finds the cluster whole and stores."""
+        found = {await self.read()}
+        while not await self.reader.exists(self.key):
+            found.add(await self.read())
+        return found
+
+    async def write(self) -> None:
+        self.version += 1
+        while True:
+            # Until somebody has taken over from who hangs it cannot be done.
+            with contextlib.suppress(StoreError):
+                await self.writer.delete_tags(TAG)
+                return
+
+    async def close(self) -> None:
+        await self.reader.close()
+        await self.writer.close()
+
+
+@pytest.fixture
+async def story(cluster: Cluster) -> AsyncIterator[Story]:
+    story = Story(cluster)
+    yield story
+    await story.close()
+
+
+@pytest.fixture(params=[""])
+def mutant(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Take a guard out, if there is one to be taken out, and put it back in the end."""
+    name = str(request.param)
+    for attribute in ("greeted", "proves"):
+        monkeypatch.setattr(Line, attribute, getattr(Line, attribute))
+    for script in vars(scripts).values():
+        if isinstance(script, scripts.Script):
+            monkeypatch.setattr(script, "_sources", script._sources)
+    if name:
+        MUTANTS[name]()
+    return name
+
+
+async def lose_the_last_write(story: Story) -> None:
+    cluster, former = story.cluster, story.node
+    slots, replica = former.owned(), cluster.replica_of(former)
+    assert await story.read() == 1
+    former.ask("WAIT", 1, 5000)
+    replica.stop()
+    # What was sent on a link that is up would be read after all.
+    former.ask("CLIENT", "KILL", "TYPE", "replica")
+    await story.write()
+    former.kill()
+    replica.resume()
+    cluster.wait_for_successor(former, slots)
+
+
+async def go_there_and_back(story: Story) -> None:
+    cluster, first = story.cluster, story.node
+    slots = first.owned()
+    assert await story.read() == 1
+    first.ask("WAIT", 1, 5000)
+    first.stop()
+    second = cluster.wait_for_successor(first, slots)
+    await story.write()
+    second.stop()
+    first.resume()
+    assert cluster.wait_for_successor(second, slots) is first
+    second.resume()
+
+
+def with_and_without(guard: str, *, slow: bool) -> pytest.MarkDecorator:
+    marks = [pytest.mark.slow] if slow else []
+    return pytest.mark.parametrize(
+        "mutant",
+        [pytest.param(one, marks=marks, id=one or "as it is") for one in ("", guard)],
+        indirect=True,
+    )
+
+
+@with_and_without("no_fence", slow=False)
+async def test_a_replica_that_lacks_the_last_invalidation_serves_nothing_from_before(
+    story: Story, mutant: str
+) -> None:
+    await lose_the_last_write(story)
+
+    assert (1 in await story.reads()) is bool(mutant)
+
+
+@with_and_without("run_id_only", slow=True)
+async def test_nor_does_a_primary_that_was_replaced_and_is_primary_again(
+    story: Story, mutant: str
+) -> None:
+    await go_there_and_back(story)
+
+    assert (1 in await story.reads()) is bool(mutant)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("server_kind", [REDIS_8], ids=lambda kind: kind.name)
+async def test_and_so_on_the_other_kind(story: Story, server_kind: Kind) -> None:
+    await lose_the_last_write(story)
+
+    assert await story.reads() == {2}
+
+
+# -- several processes -----------------------------------------------------------------------------
+
+
+def judged(
+    cluster: Cluster,
+    folder: Path,
+    *faults: str,
+    seconds: float,
+    seed: int = 1,
+    mutant: str = "",
+) -> Outcome:
+    # A time-out of less than a third of what it takes until a node counts as gone.
+    url = f"{cluster.url}?timeout=300ms"
+    plan = Plan(url=url, folder=str(folder), processes=3, seconds=seconds, seed=seed, mutant=mutant)
+    outcome = run(plan, trouble_for=lambda pids: GroupFaults(cluster, OF_CLUSTERS, faults, seed, pids))
+    print(outcome.summary())
+    return outcome
+
+
+def keeps_the_promise(outcome: Outcome) -> None:
+    assert outcome.history.violations == []
+    assert outcome.facts["errors"] == 0, "a read never raises"
+    assert outcome.history.reads > 60
+    assert outcome.faults
+
+
+def test_no_read_is_stale_while_nodes_are_replaced_and_slots_move(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    keeps_the_promise(judged(cluster, tmp_path, "hand", "move", seconds=4.0))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("faults", [*OF_CLUSTERS, ",".join(OF_CLUSTERS)])
+@both_kinds
+def test_nor_in_twenty_seconds(
+    server_kind: Kind, faults: str, cluster: Cluster, tmp_path: Path
+) -> None:
+    seconds = 60.0 if "," in faults else 20.0
+
+    keeps_the_promise(judged(cluster, tmp_path, *faults.split(","), seconds=seconds))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("guard", "fault"), [("no_fence", "lose"), ("run_id_only", "back")])
+def test_without_the_fence_the_same_runs_show_violations(
+    guard: str, fault: str, cluster: Cluster, tmp_path: Path
+) -> None:
+    """What the operating system does is not seeded, so a mutant gets a few runs."""
+    for seed in range(1, 9):
+        outcome = judged(cluster, tmp_path, fault, seconds=15.0, seed=seed, mutant=guard)
+        if outcome.history.violations:
+            return
+        cluster.reset()
+    pytest.fail("the checker saw nothing")
