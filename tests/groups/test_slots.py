@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -164,6 +165,22 @@ def test_what_lies_in_a_slot_of_nobody_is_a_failure_and_the_rest_is_asked() -> N
 
     assert groups == [(Target(TWO), [1])]
     assert sorted(call.answer().failures) == [0, 2]
+
+
+def test_an_heir_counts_for_a_moment_and_then_as_whoever_has_a_slot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    call, nodes = routing()
+    call.take(Target(ONE), [0, 2], answers(AskError("1 three:3"), b"value"), nodes)
+    assert nodes.may_serve(THREE)
+    assert nodes.may_serve(ONE)
+    assert not nodes.may_serve(("four", 4))
+
+    now = monotonic()
+    monkeypatch.setattr("freshly.stores.redis.nodes.monotonic", lambda: now + 1.5)
+
+    assert not nodes.may_serve(THREE), "it may have been replaced meanwhile"
+    assert nodes.may_serve(ONE)
 
 
 # -- several at a time ------------------------------------------------------------------------------

@@ -61,8 +61,10 @@ class Discovery:
         views = [one for one in told if isinstance(one, View)]
         if not views:
             raise self._nobody(places, told[0])
-        self._nodes.map.learn(views)
-        self._nodes.asked_at = began
+        # The other colour may have asked since, and been quicker.
+        if began >= self._nodes.asked_at:
+            self._nodes.map.learn(views)
+            self._nodes.asked_at = began
 
     def _chosen(self, about: Place | None) -> list[Place]:
         known = list(dict.fromkeys([*self._nodes.map.nodes(), *self._nodes.seeds]))

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from threading import Lock
+from time import monotonic
 
 from ..watch import Watch
 from .primary import Primary
 from .slots import Place, SlotMap
+
+# Seconds for which a node counts as the heir of a slot. Whoever is told of one goes there at once.
+MOMENT = 1.0
 
 
 class Nodes:
@@ -36,8 +40,8 @@ class Nodes:
         self.map = SlotMap()
         #: When nodes were asked last, on the clock of ``monotonic``: the beginning, not the end.
         self.asked_at = float("-inf")
-        #: Nodes that take over slots just now, as others have told.
-        self.heirs: set[Place] = set()
+        # When the owner of a slot said last that it hands it over to the node there.
+        self._named_at: dict[Place, float] = {}
 
     def primary(self, place: Place) -> Primary:
         """Return what is known of the node at ``place``."""
@@ -50,6 +54,15 @@ class Nodes:
                 self._primaries[place] = known
             return known
 
+    def name_heir(self, place: Place) -> None:
+        """Note that the node at ``place`` takes over a slot just now, as its owner has told."""
+        self._named_at[place] = monotonic()
+
     def may_serve(self, place: Place) -> bool:
-        """Return whether a server at ``place`` that says it is a primary is known as one."""
-        return place in self.heirs or place in self.map.places()
+        """Return whether a server at ``place`` that says it is a primary is known as one.
+
+        One that takes over its first slot is known to nobody but who hands it over. That counts for a
+        moment only: later it may have been replaced like any other.
+        """
+        named_at = self._named_at.get(place, float("-inf"))
+        return place in self.map.places() or monotonic() - named_at < MOMENT

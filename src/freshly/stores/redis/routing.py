@@ -68,7 +68,7 @@ class Routing:
                 if isinstance(reply, MovedError):
                     nodes.map.move(self._slots[place], there)
                 else:
-                    nodes.heirs.add(there)
+                    nodes.name_heir(there)
                     self._sent_to[place] = there
             elif isinstance(reply, ClusterDownError):
                 down.append(place)
