@@ -57,12 +57,10 @@ model-smoke: $(VENV)/.dev ## Explore the protocol model, the short way
 simulate: $(VENV)/.dev ## Simulate histories of the real code (ARGS="--seeds 10000 --workers 2", --mutants, --seed 7)
 	$(BIN)/python -m proofs.simulation $(ARGS)
 
-proofs: $(VENV)/.dev ## Check the promise at length: model, simulation, histories, processes
+proofs: $(VENV)/.dev ## Check the promise at length: model, simulation, histories, processes (ARGS="--seeds 100000")
 	$(BIN)/python -m proofs.model
-	$(BIN)/python -m proofs.simulation --seeds 10000 --workers 2
+	$(BIN)/python -m proofs.simulation --seeds 10000 --workers 2 $(ARGS)
 	$(BIN)/python -m proofs.simulation --mutants
-	$(BIN)/python -m proofs.simulation --seeds 10000 --workers 2
-	$(BIN)/python -m proofs.simulation --seeds 500 --mutants
 	FRESHLY_SEEDS=500 $(BIN)/python -m pytest tests/checker tests/model tests/core/test_traps.py
 	$(BIN)/python -m pytest -m slow tests/redis/test_processes.py
 

@@ -23,6 +23,10 @@ class Home(Protocol):
     is_paused: bool
     actors: dict[Actor, None]
 
+    def now(self) -> float:
+        """Return the time on the process's clock."""
+        ...
+
     def seconds(self, seconds: float) -> float:
         """Return how long ``seconds`` of the process's clock are for the world."""
         ...

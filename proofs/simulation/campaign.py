@@ -43,12 +43,15 @@ class Sum:
         self.failed += other.failed
 
 
-def play(seeds: Sequence[int], mutant: str = "", *, stops: bool = False) -> Sum:
-    """Run the histories of ``seeds``; ``stops`` at the first that fails."""
+def play(seeds: Sequence[int], mutant: str = "", *, profile: str = "", stops: bool = False) -> Sum:
+    """Run the histories of ``seeds``, all of one ``profile`` or each of what it draws.
+
+    It ``stops`` at the first that fails, if told so.
+    """
     total = Sum()
     with installed() as tokens, MUTANTS[mutant].applied():
         for seed in seeds:
-            total.add(run(plan_of(seed), tokens))
+            total.add(run(plan_of(seed, profile), tokens))
             if stops and total.failed:
                 break
             if total.seeds % BATCH == 0:
@@ -64,11 +67,16 @@ def play_plans(plans: Sequence[Plan], mutant: str = "") -> list[Outcome]:
 
 
 def campaign(
-    seeds: range, *, workers: int = 1, mutant: str = "", told: Callable[[Sum], None] | None = None
+    seeds: range,
+    *,
+    workers: int = 1,
+    mutant: str = "",
+    profile: str = "",
+    told: Callable[[Sum], None] | None = None,
 ) -> Sum:
     """Run all of ``seeds``. ``told`` hears what came together so far, now and then."""
     began, total = time.monotonic(), Sum()
-    for part in _parts(seeds, workers, mutant):
+    for part in _parts(seeds, workers, mutant, profile):
         total.join(part)
         total.seconds = time.monotonic() - began
         if told is not None:
@@ -77,13 +85,15 @@ def campaign(
     return total
 
 
-def _parts(seeds: range, workers: int, mutant: str) -> Iterator[Sum]:
+def _parts(seeds: range, workers: int, mutant: str, profile: str) -> Iterator[Sum]:
     batches = [seeds[start : start + BATCH] for start in range(0, len(seeds), BATCH)]
     if workers == 1:
         for batch in batches:
-            yield play(batch, mutant)
+            yield play(batch, mutant, profile=profile)
         return
     # Processes of their own from the beginning: nothing of this one is in the middle of anything there.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for done in as_completed([pool.submit(play, batch, mutant) for batch in batches]):
+        for done in as_completed(
+            [pool.submit(play, batch, mutant, profile=profile) for batch in batches]
+        ):
             yield done.result()

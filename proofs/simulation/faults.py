@@ -60,6 +60,12 @@ class Faults:
             if chance.random() < 0.7:
                 self._site.after(chance.random() * fault.seconds, link.reset)
 
+    def _lose_requests(self, fault: Fault, chance: Random) -> None:
+        """What is under way up never arrives; the client learns of it a little later."""
+        for link in self._some(fault, chance):
+            link.lose_requests()
+            self._site.after(chance.random() * fault.seconds, link.reset)
+
     def _freeze(self, fault: Fault, chance: Random) -> None:
         self._site.network.freeze(self._site.primary, fault.seconds)
 
@@ -80,12 +86,18 @@ class Faults:
         for name in self._site.primary.data.names():
             self._site.evict(name)
 
+    def _refuse_writes(self, fault: Fault, chance: Random) -> None:
+        """As with ``min-replicas-to-write``, while a replica is missing."""
+        self._site.refuse_writes(fault.seconds)
+
     def _restart_empty(self, fault: Fault, chance: Random) -> None:
         self._site.restart(None, fault.seconds, chance.random() * fault.seconds)
 
     def _restart_old(self, fault: Fault, chance: Random) -> None:
         lost = chance.choice((0.0, 0.02, 0.1)) * chance.random() * 2
-        self._site.restart(lost, fault.seconds, chance.random() * fault.seconds)
+        self._site.restart(
+            lost, fault.seconds, chance.random() * fault.seconds, keeps_replid=chance.random() < 0.5
+        )
 
     def _fail_over(self, fault: Fault, chance: Random) -> None:
         self._site.fail_over(chance.random() * fault.seconds, keeps_links=False)
@@ -107,6 +119,24 @@ class Faults:
             self._processes[fault.process],
             keeps_links=chance.random() < 0.5,
         )
+
+    def _mute(self, fault: Fault, chance: Random) -> None:
+        """Publish to nobody for a while, as where the user lost the right to."""
+        self._site.mute(fault.seconds)
+
+    def _lose_messages(self, fault: Fault, chance: Random) -> None:
+        """Let nobody hear the next one, or two."""
+        self._site.primary.unheard += chance.choice((1, 1, 2))
+
+    def _deafen(self, fault: Fault, chance: Random) -> None:
+        """End what a process hears, and the answers to its heartbeats, without a word.
+
+        The last of it comes late.
+        """
+        for link in self._site.network.links_of(self._processes[fault.process]):
+            if link.hears:
+                link.stall(fault.seconds)
+                self._site.after(chance.random() * fault.seconds, link.fall_silent)
 
     # -- processes ---------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ import pkgutil
 import secrets
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,13 +28,13 @@ import redis.utils
 import freshly
 import freshly.stores.redis.opening
 
-from .actors import Actor, ActorEvent
+from .actors import Actor, ActorEvent, turn
 from .sockets import ActorSockets
 
 
 def _modules() -> list[ModuleType]:
     """Return what of freshly may run here, all of it loaded."""
-    for folder in ("core", "runtime", "stores", "stores.redis"):
+    for folder in ("core", "runtime", "stores", "stores.redis", "stores.near"):
         package = importlib.import_module(f"freshly.{folder}")
         for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             importlib.import_module(found.name)
@@ -67,6 +68,7 @@ def installed() -> Iterator[Tokens]:
         threading.Thread: Actor,
         threading.Event: ActorEvent,
         secrets.token_hex: tokens,
+        time.monotonic: _monotonic,
     }
     undo: list[Callable[[], None]] = []
     for module in _modules():
@@ -99,6 +101,14 @@ def installed() -> Iterator[Tokens]:
         quiet.setLevel(level)
         for one in reversed(undo):
             one()
+
+
+def _monotonic() -> float:
+    """Return the time of the process whose turn it is."""
+    return _REAL_TIME() if turn.home is None else turn.home.now()
+
+
+_REAL_TIME = time.monotonic
 
 
 def _is_among(value: Any, instead: dict[Any, Any]) -> bool:

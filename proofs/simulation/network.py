@@ -20,9 +20,12 @@ from .world import World
 
 
 class Owner(Protocol):
-    """A process. ``superseded`` counts what was answered to it by a primary that is none any more."""
+    """A process. ``superseded`` counts what was answered to it by a primary that is none any more,
+    the last time at ``superseded_at``.
+    """
 
     superseded: int
+    superseded_at: float
 
 
 class NoSocket:
@@ -60,6 +63,11 @@ class Link:
         self._down = Pipe(world, weather, chance, self._answered)
         self.client: Client | None = None
 
+    @property
+    def hears(self) -> bool:
+        """Whether it has subscribed to something."""
+        return self._session.hears
+
     def send(self, data: bytes) -> None:
         self._up.send(data)
 
@@ -80,9 +88,21 @@ class Link:
         self._up.cut()
         self._down.cut()
 
+    def stall(self, seconds: float) -> None:
+        """Bring nothing back for so long."""
+        self._down.hold(seconds)
+
+    def fall_silent(self) -> None:
+        """Let nothing more come back than what is under way."""
+        self._down.end()
+
     def lose_replies(self) -> None:
         """Let nothing come back any more, while the server still takes what is sent."""
         self._down.cut()
+
+    def lose_requests(self) -> None:
+        """Let nothing arrive at the server any more."""
+        self._up.cut()
 
     def _arrived(self, data: bytes) -> None:
         self._session.receive(data)
@@ -90,6 +110,7 @@ class Link:
     def _reply(self, data: bytes) -> None:
         if self.node.is_superseded:
             self.owner.superseded += 1
+            self.owner.superseded_at = self._network.world.now
         self._down.send(data)
 
     def _answered(self, data: bytes) -> None:

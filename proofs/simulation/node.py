@@ -17,6 +17,7 @@ from .reply import OK, Failure, Pairs, Status, Verbatim
 
 READ_ONLY = Failure("READONLY You can't write against a read only replica.")
 LOADING = Failure("LOADING Redis is loading the dataset in memory")
+NO_REPLICAS = Failure("NOREPLICAS Not enough good replicas to write.")
 NO_SCRIPT = Failure("NOSCRIPT No matching script. Please use EVAL.")
 #: What a server that loads its data answers all the same.
 ALWAYS = frozenset((b"HELLO", b"AUTH", b"CLIENT", b"SELECT", b"INFO", b"ROLE"))
@@ -27,6 +28,10 @@ Hear = Callable[[bytes, bytes, bytes], None]
 def random_id(chance: Random) -> str:
     """Return 40 hexadecimal digits, as a server calls itself."""
     return f"{chance.getrandbits(160):040x}"
+
+
+def unknown(name: bytes) -> Failure:
+    return Failure(f"ERR unknown command '{name.decode()}'")
 
 
 class Node:
@@ -48,6 +53,12 @@ class Node:
         self.is_loading = False
         #: It takes itself for the primary, and another one is.
         self.is_superseded = False
+        #: How many reasons there are to take no writes now.
+        self.refusals = 0
+        #: The same for what is published, which nobody hears.
+        self.silences = 0
+        #: How many of the next messages nobody hears.
+        self.unheard = 0
         self.run_id = random_id(chance)
         self.replid = random_id(chance)
         #: The channels of each kind: PUBLISH and SPUBLISH do not meet.
@@ -66,12 +77,21 @@ class Node:
             b"SELECT": lambda words: OK,
         }
 
+    @property
+    def is_modern(self) -> bool:
+        """Whether it has channels of shards."""
+        return int(self.version.partition(".")[0]) >= 7
+
     # -- the life of a server ----------------------------------------------------------------
 
-    def restart(self, data: Database, chance: Random) -> None:
-        """Begin anew with ``data``: another run, which knows no scripts, and of its past nothing."""
+    def restart(self, data: Database, chance: Random, *, keeps_replid: bool = False) -> None:
+        """Begin anew with ``data``: another run, which knows no scripts, and of its past nothing.
+
+        Its replication is another one as well, unless it finds the former in its file.
+        """
         self.data = data
-        self.run_id, self.replid = random_id(chance), random_id(chance)
+        self.run_id, replid = random_id(chance), random_id(chance)
+        self.replid = self.replid if keeps_replid else replid
         self.is_master, self.is_loading, self.is_superseded = True, False, False
         self._known.clear()
         self.subscribers.clear()
@@ -116,19 +136,26 @@ class Node:
         self.data.now, self.data.at = int(self._now() * 1000), self._at()
 
     def _script(self, source: bytes, words: Sequence[bytes]) -> Any:
+        if self.refusals and source.startswith(b"#!"):
+            # A script that says nothing else in its first line may write.
+            return NO_REPLICAS
         count = int(words[0])
         keys, arguments = words[1 : count + 1], words[count + 1 :]
         return scripts().run(source, keys, arguments, self._plain)
 
     def _plain(self, words: Sequence[bytes]) -> Any:
         name, rest = words[0].upper(), words[1:]
+        if name == b"SPUBLISH" and not self.is_modern:
+            return unknown(name)
         if (own := self._own.get(name)) is not None:
             return own(rest)
         if (command := READING.get(name)) is not None:
             return execute(command, self.data, rest)
         if (command := WRITING.get(name)) is not None:
-            return execute(command, self.data, rest) if self.is_master else READ_ONLY
-        return Failure(f"ERR unknown command '{name.decode()}'")
+            if not self.is_master:
+                return READ_ONLY
+            return NO_REPLICAS if self.refusals else execute(command, self.data, rest)
+        return unknown(name)
 
     def _time(self, words: Sequence[bytes]) -> Any:
         microseconds = int(self._now() * 1_000_000)
@@ -155,6 +182,9 @@ class Node:
 
     def _publish(self, kind: bytes, channel: bytes, message: bytes) -> int:
         hearing = list(self.subscribers.get((kind, channel), ()))
+        if hearing and (self.silences or self.unheard):
+            self.unheard -= bool(self.unheard)
+            return 0
         for hear in hearing:
             hear(kind, channel, message)
         return len(hearing)

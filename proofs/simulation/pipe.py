@@ -28,9 +28,11 @@ class Pipe:
         self._chance = chance
         self._deliver = deliver
         self._last = 0.0
-        self._is_cut = False
+        self._is_cut = self._is_ended = False
 
     def send(self, data: bytes) -> None:
+        if self._is_ended:
+            return
         chance = self._chance
         while data:
             size = len(data)
@@ -44,8 +46,16 @@ class Pipe:
         self._last = max(self._last, self._world.now + self._weather.delay(self._chance))
         self._world.at(self._last, lambda: None if self._is_cut else act())
 
+    def hold(self, seconds: float) -> None:
+        """Let what is sent from now on arrive in ``seconds`` at the earliest."""
+        self._last = max(self._last, self._world.now + seconds)
+
     def cut(self) -> None:
         self._is_cut = True
+
+    def end(self) -> None:
+        """Lose what is sent from now on; what is under way arrives."""
+        self._is_ended = True
 
     def _bring(self, piece: bytes) -> None:
         self._last = max(self._last, self._world.now + self._weather.delay(self._chance))

@@ -9,50 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-#: What is cached in which way; ``faces`` has them.
-FACES = (
-    "tag",
-    "soft",
-    "early",
-    "result",
-    "nested",
-    "hurried",
-    "hand",
-    "given",
-    "several",
-)
-#: How something is invalidated, and how often of a hundred times.
-WAYS = {
-    "tag": 52,
-    "keys": 10,
-    "pattern": 6,
-    "clear": 4,
-    "writer": 10,
-    "transaction": 10,
-    "hold": 8,
-}
-#: What is done, and how often.
-VERBS = {"read": 78, "many": 4, "impatient": 4, "write": 11, "nudge": 2, "refresh": 1}
-#: What goes wrong, and how often.
-FAULTS = {
-    "reset": 18,
-    "lose replies": 16,
-    "half open": 8,
-    "freeze": 8,
-    "evict": 12,
-    "evict bucket": 10,
-    "forget scripts": 4,
-    "flush": 4,
-    "restart empty": 4,
-    "restart old": 8,
-    "fail over": 10,
-    "fail over quietly": 10,
-    "fail over and back": 8,
-    "split": 10,
-    "pause": 12,
-    "crash": 6,
-    "vanish": 3,
-}
+from .profiles import PROFILES, Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,73 +47,86 @@ class Speeds:
 @dataclass(frozen=True, slots=True)
 class Plan:
     seed: int
+    profile: str
     colours: tuple[str, ...]
     version: str
     max_hold: float
     max_ttl: float
     lease: float
     timeout: float
+    near: str
+    max_staleness: float
     speeds: Speeds
     steps: tuple[Step, ...]
     faults: tuple[Fault, ...]
 
+    @property
+    def bound(self) -> float:
+        """By how much reads of other processes may trail."""
+        return self.max_staleness if self.near == "bounded" else 0.0
 
-def plan_of(seed: int, *, faults: int | None = None) -> Plan:
-    """Return the plan of ``seed``; ``faults`` is how many there are, by chance if it is not given."""
+
+def plan_of(seed: int, profile: str = "") -> Plan:
+    """Return the plan of ``seed``, by a profile that it draws if none is given."""
     chance = Random(f"plan {seed}")
+    (drawn,) = chance.choices(list(PROFILES), [one.often for one in PROFILES.values()])
+    name = profile or drawn
+    like = PROFILES[name]
     processes = chance.choice((2, 2, 3))
-    colours = tuple(chance.choices(("tasks", "threads"), (85, 15), k=processes))
-    # In a crowd many ask for one thing at a time, so that they wait for each other.
-    is_crowded = chance.random() < 0.3
-    subjects = 1 if is_crowded else chance.choice((1, 1, 2, 3))
-    faces = chance.sample(FACES, 1 if is_crowded else chance.choice((1, 2, 2, 3)))
-    pauses = (0.0, 0.005) if is_crowded else (0.0, 0.005, 0.02, 0.05)
-    steps = [
-        _step(chance, process, caller, faces, subjects, pauses)
-        for process in range(processes)
-        for caller in range(3 if is_crowded else chance.choice((1, 2, 2, 3)))
-        for _ in range(chance.randrange(6, 14))
-    ]
+    colours = tuple(chance.choices(("tasks", "threads"), (1 - like.threads, like.threads), k=processes))
+    steps = _steps(chance, like, processes)
     spans: dict[tuple[int, int], float] = {}
     for step in steps:
         place = step.process, step.caller
         spans[place] = spans.get(place, 0.0) + step.after
-    count = chance.choice((0, 1, 1, 2, 3, 5)) if faults is None else faults
     return Plan(
         seed=seed,
+        profile=name,
         colours=colours,
         version=chance.choice(("6.2.14", "7.4.0", "8.2.3")),
         max_hold=chance.choice((0.0, 0.0, 0.5)),
-        max_ttl=chance.choice((86_400.0, 86_400.0, 0.2)),
-        lease=chance.choice((0.0, 0.06, 0.3)),
-        timeout=chance.choice((0.1, 0.5)),
+        max_ttl=chance.choice(like.max_ttls),
+        lease=chance.choice(like.leases),
+        timeout=chance.choice(like.timeouts),
+        near=chance.choice(like.nears),
+        max_staleness=chance.choice(like.stalenesses),
         speeds=Speeds(
-            load=chance.choice((0.002, 0.01, 0.03)),
-            way=chance.choice((0.0005, 0.002, 0.005)),
-            tail=chance.choice((0.0, 0.02, 0.1)),
+            load=chance.choice(like.loads),
+            way=chance.choice(like.ways_there),
+            tail=chance.choice(like.tails),
             drift=chance.choice((0.0, 0.001, 0.01)),
         ),
         steps=tuple(steps),
-        faults=tuple(
-            sorted(
-                (_fault(chance, max(spans.values()), processes) for _ in range(count)),
-                key=lambda fault: fault.at,
-            )
-        ),
+        faults=_faults(chance, like, max(spans.values()), processes),
     )
+
+
+def _steps(chance: Random, like: Profile, processes: int) -> list[Step]:
+    is_crowded = chance.random() < like.crowded
+    subjects = 1 if is_crowded else chance.choice(like.subjects)
+    most = min(3, len(like.faces))
+    faces = chance.sample(like.faces, 1 if is_crowded else min(most, chance.choice((1, 2, 2, 3))))
+    pauses = like.pauses[:2] if is_crowded else like.pauses
+    return [
+        _step(chance, like, process, caller, faces, subjects, pauses)
+        for process in range(processes)
+        for caller in range(3 if is_crowded else chance.choice(like.callers))
+        for _ in range(chance.randrange(like.busy - 8, like.busy))
+    ]
 
 
 def _step(
     chance: Random,
+    like: Profile,
     process: int,
     caller: int,
     faces: list[str],
     subjects: int,
     pauses: tuple[float, ...],
 ) -> Step:
-    (verb,) = chance.choices(list(VERBS), list(VERBS.values()))
-    if verb == "write":
-        (how,) = chance.choices(list(WAYS), list(WAYS.values()))
+    (verb,) = chance.choices(list(like.verbs), list(like.verbs.values()))
+    if verb.endswith("write"):
+        (how,) = chance.choices(list(like.ways), list(like.ways.values()))
     else:
         how = chance.choice(faces)
     return Step(
@@ -172,12 +142,17 @@ def _step(
     )
 
 
-def _fault(chance: Random, span: float, processes: int) -> Fault:
-    (kind,) = chance.choices(list(FAULTS), list(FAULTS.values()))
+def _faults(chance: Random, like: Profile, span: float, processes: int) -> tuple[Fault, ...]:
+    faults = [_fault(chance, like, span, processes) for _ in range(chance.choice(like.counts))]
+    return tuple(sorted(faults, key=lambda fault: fault.at))
+
+
+def _fault(chance: Random, like: Profile, span: float, processes: int) -> Fault:
+    (kind,) = chance.choices(list(like.faults), list(like.faults.values()))
     return Fault(
         chance.random() * span,
         kind,
         chance.randrange(processes),
-        chance.choice((0.005, 0.03, 0.1, 0.4)) * chance.random() * 2,
+        chance.choice(like.fault_spans) * chance.random() * 2,
         chance.random(),
     )

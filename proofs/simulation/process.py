@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from math import inf
 from typing import Any
 
 from .actors import Actor, turn
@@ -26,11 +27,15 @@ class Process:
         self.chance = world.chance(f"process {name}")
         self.is_dead = self.is_paused = False
         self.superseded = 0
+        self.superseded_at = -inf
         self.actors: dict[Actor, None] = {}
         self._rate = 1.0 + self.chance.uniform(-drift, drift)
         self.loop = SimulatedLoop(world, self.chance.random() * 1e5, self._rate, self._dial, self)
         self.clock = ProcessClock(self.loop)
         self._waiting: list[Callable[[], None]] = []
+
+    def now(self) -> float:
+        return self.loop.time()
 
     def seconds(self, seconds: float) -> float:
         return seconds / self._rate

@@ -31,6 +31,7 @@ class Outcome:
     """What a history came to. ``digest`` is the same for two runs that went the same way."""
 
     seed: int
+    profile: str
     violations: tuple[Violation, ...]
     errors: tuple[str, ...]
     counts: Counter[str]
@@ -121,7 +122,7 @@ class History:
         self._one_is_done()
 
     def _outcome(self, errors: Sequence[str]) -> Outcome:
-        history = judge(crowd.journal for crowd in self._all)
+        history = judge((crowd.journal for crowd in self._all), bound=self._plan.bound)
         counts: Counter[str] = Counter(
             reads=history.reads, invalidations=history.invalidations, steps=self._world.steps
         )
@@ -135,6 +136,7 @@ class History:
         digest = sha1(repr((notes, self._world.steps, self._world.now)).encode()).hexdigest()
         return Outcome(
             self._plan.seed,
+            self._plan.profile,
             tuple(history.violations),
             tuple(told),
             counts,

@@ -7,7 +7,7 @@ from typing import Any
 
 import hiredis
 
-from .node import Node
+from .node import Node, unknown
 from .reply import OK, Failure, Push, written
 
 _KINDS = {b"SUBSCRIBE": b"message", b"SSUBSCRIBE": b"smessage"}
@@ -24,6 +24,10 @@ class Session:
         self._protocol = 2
         self._channels: dict[tuple[bytes, bytes], None] = {}
 
+    @property
+    def hears(self) -> bool:
+        return bool(self._channels)
+
     def receive(self, data: bytes) -> None:
         self._reader.feed(data)
         replies: list[bytes] = []
@@ -38,6 +42,8 @@ class Session:
 
     def _replies(self, words: Sequence[bytes]) -> list[Any]:
         name = words[0].upper()
+        if name in (b"SSUBSCRIBE", b"SUNSUBSCRIBE") and not self._node.is_modern:
+            return [unknown(name)]
         if name in _KINDS:
             return [self._join(_KINDS[name], name, channel) for channel in words[1:]]
         if name in _ENDS:

@@ -47,7 +47,26 @@ class Site:
         data.drop(key)
         data.commit()
 
-    def restart(self, lost: float | None, down: float, loading: float) -> None:
+    def refuse_writes(self, seconds: float) -> None:
+        """Have the primary answer reads only, for a while."""
+        self._for_a_while("refusals", seconds)
+
+    def mute(self, seconds: float) -> None:
+        """Have nobody hear what scripts publish at the primary, for a while."""
+        self._for_a_while("silences", seconds)
+
+    def _for_a_while(self, count: str, seconds: float) -> None:
+        node = self.primary
+
+        def add(number: int) -> None:
+            setattr(node, count, getattr(node, count) + number)
+
+        add(1)
+        self._world.after(seconds, lambda: add(-1))
+
+    def restart(
+        self, lost: float | None, down: float, loading: float, *, keeps_replid: bool = False
+    ) -> None:
         """Restart the primary with the data as they were ``lost`` seconds ago; ``None``: with none."""
         node = self.primary
         self.here = None
@@ -57,7 +76,7 @@ class Site:
 
         def begin() -> None:
             if node is self.primary:
-                node.restart(data, self._chance)
+                node.restart(data, self._chance, keeps_replid=keeps_replid)
                 node.is_loading = True
                 self.here = node
                 self._world.after(loading, lambda: setattr(node, "is_loading", False))

@@ -53,6 +53,10 @@ class ActorSocket:
             raise BrokenPipeError(32, "broken pipe")
         self._link.send(bytes(data))
 
+    def recv(self, size: int) -> bytes:
+        buffer = bytearray(size)
+        return bytes(buffer[: self.recv_into(buffer)])
+
     def recv_into(self, buffer: Any) -> int:
         if not self._data and not self._is_over:
             here().wait(self._timeout, self._enlist)

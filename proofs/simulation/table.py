@@ -11,8 +11,9 @@ from .run import Outcome
 COMMAND = "python -m proofs.simulation"
 
 
-def command_for(seed: int, mutant: str = "") -> str:
-    return f"{COMMAND} --seed {seed}" + (f" --mutant {mutant}" if mutant else "")
+def command_for(outcome: Outcome, mutant: str = "") -> str:
+    command = f"{COMMAND} --seed {outcome.seed} --profile {outcome.profile}"
+    return command + (f" --mutant {mutant}" if mutant else "")
 
 
 def table(total: Sum) -> Iterator[str]:
@@ -41,7 +42,7 @@ def table(total: Sum) -> Iterator[str]:
 
 def said_of(outcome: Outcome, mutant: str = "") -> Iterator[str]:
     """Yield what went wrong in one history, and how to see it again."""
-    yield f"seed {outcome.seed}: {command_for(outcome.seed, mutant)}"
+    yield f"seed {outcome.seed}: {command_for(outcome, mutant)}"
     for violation in outcome.violations[:3]:
         late = f"{1000 * (violation.late or 0):.1f} ms"
         yield (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from itertools import count
 from typing import Any
@@ -74,6 +74,8 @@ class Crowd:
             max_ttl=plan.max_ttl,
             **({"max_hold": plan.max_hold} if plan.max_hold else {}),
             lease=plan.lease or False,
+            max_staleness=plan.max_staleness,
+            **({"near": True, "consistency": plan.near} if plan.near else {}),
         )
         self.cache.observe(self._hear, StoreFailed)
         load = self._load if self.is_async else self._load_plainly
@@ -98,7 +100,8 @@ class Crowd:
     def _judge(self, error: BaseException) -> None:
         """Note an error that no fault explains: nothing that is asked here may be refused."""
         said = str(error)
-        if "said no" in said and "no primary" not in said and "read only" not in said:
+        explained = ("no primary", "read only", "NOREPLICAS")
+        if "said no" in said and not any(reason in said for reason in explained):
             self.errors.append(error)
 
     # -- loads -------------------------------------------------------------------------------
@@ -161,6 +164,10 @@ class Crowd:
                 await self._read_impatiently(step.how, subject, step.chance)
             case "write":
                 await self._write(step.how, subject)
+            case "hasty write" if self.is_async:
+                await self._write_hastily(step.how, subject, step.chance)
+            case "hasty write":
+                await self._write(step.how, subject)
             case "nudge":
                 await self.faces.commands.mark_stale(tag_of(subject))
             case "refresh" if (refresh := self.faces.refresh(step.how)) is not None:
@@ -171,20 +178,37 @@ class Crowd:
     async def _read(self, read: Any, subject: int) -> None:
         begun, before = self.journal.begins(f"{subject}"), self.process.superseded
         version = await read(subject)
-        if before == self.process.superseded:
+        if self._counts(before):
             self.journal.ends(begun, version)
+
+    def _counts(self, before: int) -> bool:
+        """Return whether no primary that is none any more had a say in what was read.
+
+        It may have given a lease, which ends by itself.
+        """
+        process = self.process
+        was_led_on = process.world.now - process.superseded_at <= self.plan.bound
+        return before == process.superseded and not was_led_on
 
     async def _read_many(self, subjects: Sequence[int]) -> None:
         begun = {subject: self.journal.begins(f"{subject}") for subject in subjects}
         before = self.process.superseded
         found = await self.faces.several(subjects)
-        if before == self.process.superseded:
+        if self._counts(before):
             for subject, version in found.items():
                 self.journal.ends(begun[subject], version)
 
     async def _read_impatiently(self, face: str, subject: int, chance: float) -> None:
-        task = asyncio.ensure_future(self._read(self.faces.read(face), subject))
-        await self.process.loop.rest(chance * 2 * self.plan.speeds.load)
+        speeds = self.plan.speeds
+        await self._give_up(self._read(self.faces.read(face), subject), chance * 2 * speeds.load)
+
+    async def _write_hastily(self, way: str, subject: int, chance: float) -> None:
+        await self._give_up(self._write(way, subject), chance * 4 * self.plan.speeds.way)
+
+    async def _give_up(self, work: Coroutine[Any, Any, None], seconds: float) -> None:
+        """Cancel ``work`` after ``seconds``, unless it is over by then."""
+        task = asyncio.ensure_future(work)
+        await self.process.loop.rest(seconds)
         task.cancel()
         outcome = (await asyncio.gather(task, return_exceptions=True))[0]
         if isinstance(outcome, Exception):
@@ -201,8 +225,9 @@ class Crowd:
         before = self.process.superseded
         try:
             await self._invalidate(way, subject, write)
-        except StoreError:
-            # A hold that could not be set ends the block before anything is written.
+        except (StoreError, asyncio.CancelledError):
+            # A hold that could not be set ends the block before anything is written. One that is given
+            # up may have arrived, and is owed if not.
             if written:
                 self.journal.failed(f"{subject}", written[0])
             raise

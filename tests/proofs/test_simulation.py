@@ -13,7 +13,8 @@ import pytest
 from proofs.simulation.campaign import play, play_plans
 from proofs.simulation.installed import Tokens, installed
 from proofs.simulation.mutants import MUTANTS
-from proofs.simulation.plan import FAULTS, Plan, plan_of
+from proofs.simulation.plan import Plan, plan_of
+from proofs.simulation.profiles import FAULTS
 from proofs.simulation.run import Outcome, run
 from proofs.simulation.shrink import shrink
 from proofs.simulation.table import command_for, said_of, table
@@ -79,9 +80,7 @@ def test_a_failing_history_is_made_smaller_and_says_how_to_see_it_again() -> Non
 
     assert fails(smaller)
     assert len(smaller.steps) < len(plan.steps) / 2
-    assert command_for(failed.seed, "stamp_after_load") in "\n".join(
-        said_of(failed, "stamp_after_load")
-    )
+    assert command_for(failed, "stamp_after_load") in "\n".join(said_of(failed, "stamp_after_load"))
 
 
 def test_the_table_counts_what_was_played() -> None:
