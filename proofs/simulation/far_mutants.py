@@ -147,24 +147,24 @@ def join_not_judged_at_the_end(put: Replace) -> None:
     put(Riding, "_was_overtaken", was_overtaken)
 
 
-@mutant("an expired value stands in for a failed load without another look")
+@mutant("whatever lay there stands in for a failed load, also if it was invalidated", "failing")
 def stand_in_without_look(put: Replace) -> None:
     seen: dict[tuple[Engine, str], Any] = {}
-    looking, standing = Engine._look, Engine._stand_in
+    looking, disembarking = Engine._look, Riding._disembark
 
-    async def look(self: Engine, key: str, *rest: Any) -> Any:
-        found = await looking(self, key, *rest)
+    async def look(self: Engine, key: str, *rest: Any, **options: Any) -> Any:
+        found = await looking(self, key, *rest, **options)
         if found.entry is not None:
             seen[self, key] = found.entry
         return found
 
-    async def stand_in(self: Engine, flight: Any, call: Any, *, is_pilot: bool) -> Any:
-        if (self, call.key) not in seen:
-            return await standing(self, flight, call, is_pilot=is_pilot)
-        return self._serve(call, seen[self, call.key], self._runtime.now())
+    async def disembark(self: Engine, flight: Any, call: Any, *rest: Any, **how: Any) -> Any:
+        if flight.loader_failed and (self, call.key) in seen:
+            return self._serve(call, seen[self, call.key], self._runtime.now())
+        return await disembarking(self, flight, call, *rest, **how)
 
     put(Engine, "_look", look)
-    put(Engine, "_stand_in", stand_in)
+    put(Riding, "_disembark", disembark)
 
 
 # -- primaries -------------------------------------------------------------------------------------
@@ -186,12 +186,9 @@ def _known_by(put: Replace, lua: str, fence: Callable[[bytes, bytes], bytes]) ->
     _lua(put, ("return nil, run .. '.' .. replid,", f"return nil, {lua},"))
     original = Line.greeted
 
-    def greeted(self: Line, *told: Any) -> bool:
-        is_primary = original(self, *told)
-        if self.fence is not None:
-            run, _, replid = self.fence.partition(b".")
-            self.fence = fence(run, replid)
-        return is_primary
+    def greeted(self: Line, *told: Any) -> bytes | None:
+        found = original(self, *told)
+        return None if found is None else fence(*found.split(b"."))
 
     put(Line, "greeted", greeted)
 

@@ -94,7 +94,7 @@ class Faults:
         self._site.restart(None, fault.seconds, chance.random() * fault.seconds)
 
     def _restart_old(self, fault: Fault, chance: Random) -> None:
-        lost = chance.choice((0.0, 0.02, 0.1)) * chance.random() * 2
+        lost = chance.choice((0.0, 0.02, 0.1, 0.1)) * chance.random() * 2
         self._site.restart(
             lost, fault.seconds, chance.random() * fault.seconds, keeps_replid=chance.random() < 0.5
         )

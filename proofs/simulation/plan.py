@@ -54,6 +54,7 @@ class Plan:
     max_ttl: float
     lease: float
     timeout: float
+    failing: int
     near: str
     max_staleness: float
     speeds: Speeds
@@ -88,6 +89,7 @@ def plan_of(seed: int, profile: str = "") -> Plan:
         max_ttl=chance.choice(like.max_ttls),
         lease=chance.choice(like.leases),
         timeout=chance.choice(like.timeouts),
+        failing=like.failing,
         near=chance.choice(like.nears),
         max_staleness=chance.choice(like.stalenesses),
         speeds=Speeds(

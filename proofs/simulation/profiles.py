@@ -73,7 +73,7 @@ class Profile:
     """Weights, and values of which a seed draws one. Times are in seconds.
 
     ``crowded`` is how often all ask for one thing at a time, so that they wait for each other.
-    ``busy`` is how many steps a caller has at most.
+    ``busy`` is how many steps a caller has at most, ``failing`` how many of a thousand loads fail.
     """
 
     says: str
@@ -98,6 +98,7 @@ class Profile:
     stalenesses: tuple[float, ...] = (0.06, 0.15)
     threads: float = 0.15
     busy: int = 14
+    failing: int = 20
 
 
 _READS_AND_WRITES = {"read": 75, "write": 25}
@@ -136,6 +137,16 @@ PROFILES = {
         subjects=(1, 2),
         loads=(0.01, 0.03),
     ),
+    "failing": Profile(
+        "loads fail, where an older value may stand in",
+        4,
+        faces=("soft", "hurried"),
+        ways={"tag": 80, "keys": 10, "writer": 10},
+        verbs=_READS_AND_WRITES,
+        counts=(0, 0, 1),
+        subjects=(1, 2),
+        failing=300,
+    ),
     "prune": Profile(
         "loads take longer than stamps are kept",
         4,
@@ -147,10 +158,11 @@ PROFILES = {
         crowded=0.0,
         subjects=(2,),
         callers=(3,),
-        loads=(0.1, 0.2),
-        ways_there=(0.0005, 0.002),
-        max_ttls=(0.02, 0.05),
+        loads=(0.1,),
+        ways_there=(0.0005,),
+        max_ttls=(0.02,),
         leases=(0.0,),
+        busy=24,
     ),
     "primaries": Profile(
         "replicas take over, without the last writes",
@@ -220,15 +232,15 @@ PROFILES = {
     "restarts": Profile(
         "the primary begins anew, without the last writes",
         4,
-        faces=("tag", "soft", "nested"),
+        faces=("tag",),
         ways={"tag": 90, "writer": 10},
         verbs={"read": 80, "write": 20},
-        faults={"restart old": 90, "pause": 10},
-        counts=(2, 3, 5),
-        crowded=0.1,
+        faults={"restart old": 100},
+        counts=(5, 8),
+        crowded=0.0,
         loads=(0.002,),
-        fault_spans=(0.005, 0.03),
-        subjects=(1, 2, 3),
+        fault_spans=(0.005,),
+        subjects=(2, 3),
         leases=(0.0,),
     ),
     "near": Profile(

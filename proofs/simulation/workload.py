@@ -20,9 +20,6 @@ from .plan import Plan, Step
 from .process import Process
 from .site import NAME
 
-#: Of a thousand loads, those that fail.
-FAILING = 20
-
 
 class LoadFailed(Exception):
     """The source did not answer."""
@@ -126,7 +123,7 @@ class Crowd:
         return self.chance.random() * mean, self.chance.random() * mean
 
     def _loaded(self, version: int) -> int:
-        if self.chance.randrange(1000) < FAILING:
+        if self.chance.randrange(1000) < self.plan.failing:
             raise LoadFailed
         return version
 

@@ -25,20 +25,20 @@ SEEDS_A_PROFILE = 2
 #: code, so that others are tried after it.
 NOTICED = {
     "stamp_after_load": 2,
-    "no_nonce": 4,
+    "no_nonce": 7,
     "no_tags_handed_on": 0,
-    "no_tags_of_the_entry": 10,
-    "no_patterns": 2,
+    "no_tags_of_the_entry": 1,
+    "no_patterns": 1,
     "no_patterns_since_the_stamp": 7,
     "delete_without_stamp": 1,
-    "prune_without_floor": 10,
-    "clear_without_nonce": 4,
+    "prune_without_floor": 0,
+    "clear_without_nonce": 7,
     "join_without_stamp": 12,
     "join_not_judged_at_the_end": 25,
-    "stand_in_without_look": 0,
+    "stand_in_without_look": 2,
     "no_fence": 4,
-    "fence_of_run_only": 0,
-    "fence_of_replid_only": 52,
+    "fence_of_run_only": 4,
+    "fence_of_replid_only": 7,
     "no_proof": 3,
     "no_replay": 48,
     "undelivered_not_obeyed": 0,
@@ -58,6 +58,8 @@ NOTICED = {
     "strict_without_asking": 0,
 }
 SEEDS_A_MUTANT = 400
+#: What comes in another's place is of another shape most often, and taking it apart fails.
+BY_ERRORS = {"replies_out_of_place"}
 
 
 @pytest.fixture
@@ -117,7 +119,8 @@ def test_a_missing_guard_is_noticed(name: str, first: int) -> None:
 
     total = play(range(first, first + SEEDS_A_MUTANT), name, profile=mutant.profile, stops=True)
 
-    assert [outcome.is_well for outcome in total.failed] == [False], mutant.says
+    (failed,) = total.failed
+    assert failed.violations or name in BY_ERRORS, failed.errors
 
 
 def test_a_failing_history_is_made_smaller_and_says_how_to_see_it_again() -> None:
