@@ -30,6 +30,7 @@ import freshly.stores.redis.opening
 
 from .actors import Actor, ActorEvent, turn
 from .sockets import ActorSockets
+from .stepping import StepLock, StepRLock
 
 
 def _modules() -> list[ModuleType]:
@@ -61,8 +62,11 @@ class Tokens:
 
 
 @contextmanager
-def installed() -> Iterator[Tokens]:
-    """Run what is inside on simulated threads; the tokens want chance before each history."""
+def installed(*, is_stepped: bool = False) -> Iterator[Tokens]:
+    """Run what is inside on simulated threads; the tokens want chance before each history.
+
+    Where threads are stepped, locks are simulated as well.
+    """
     tokens = Tokens()
     instead: dict[Any, Any] = {
         threading.Thread: Actor,
@@ -70,6 +74,8 @@ def installed() -> Iterator[Tokens]:
         secrets.token_hex: tokens,
         time.monotonic: _monotonic,
     }
+    if is_stepped:
+        instead |= {threading.Lock: StepLock, threading.RLock: StepRLock}
     undo: list[Callable[[], None]] = []
     for module in _modules():
         for name, value in list(vars(module).items()):

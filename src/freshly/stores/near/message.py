@@ -33,10 +33,11 @@ def message_of(data: bytes) -> Message | None:
     """Return the message, or ``None`` if it is none of ours: then nobody knows what it said."""
     try:
         nonce, sequence, verb, *names = msgspec.msgpack.decode(data, type=list)
-    except (ValueError, UnicodeDecodeError):
-        # msgspec's errors are ValueErrors; a list that is too short is one too.
+    except (ValueError, RecursionError):
+        # msgspec's errors are ValueErrors; a list that is too short is one too. One that is in another,
+        # and so on a thousand times, is deeper than it goes.
         return None
-    if not (isinstance(nonce, str) and isinstance(sequence, int) and verb in ("stamp", "clear")):
+    if not (isinstance(nonce, str) and type(sequence) is int and verb in ("stamp", "clear")):
         return None
     if verb == "clear":
         return Message(nonce.encode(), sequence, Names(everything=True))

@@ -126,10 +126,7 @@ class Session:
         if at >= self._due:
             self._beat(at)
         for item in self._link.receive(self._due - at):
-            if isinstance(item, Push):
-                self._take_push(item)
-            else:
-                self._take_reply(item)
+            self._take(item)
         if self._waiting and self._pace.pace() - self._waiting[0][1] > self._pace.timeout:
             raise NoConnection(f"no heartbeat was answered within {self._pace.timeout:g} s")
 
@@ -139,6 +136,16 @@ class Session:
         beat = self._mirror.beat(self._pace.now())
         self._waiting.append((beat, at))
         self._link.send([("HMGET", self._layout.bucket(BUCKET), *ASKED), ("TIME",), WHO_ANSWERS])
+
+    def _take(self, item: Any) -> None:
+        try:
+            if isinstance(item, Push):
+                self._take_push(item)
+            else:
+                self._take_reply(item)
+        except (TypeError, ValueError, LookupError) as error:
+            # Of another shape, or though nobody asked. What comes after it may be anything.
+            raise NoConnection(f"what came is no answer: {error!r}") from None
 
     def _take_push(self, push: Push) -> None:
         verb = push[0] if push else b""
