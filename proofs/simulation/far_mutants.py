@@ -133,8 +133,8 @@ def clear_without_nonce(put: Replace) -> None:
 def join_without_stamp(put: Replace) -> None:
     original = Flights.board
 
-    def board(self: Flights, key: str, stamp: Any, may_join: Any) -> Any:
-        return original(self, key, stamp, lambda flight: True)
+    def board(self: Flights, key: str, stamp: Any, may_join: Any, *rest: Any) -> Any:
+        return original(self, key, stamp, lambda flight: True, *rest)
 
     put(Flights, "board", board)
 
