@@ -22,7 +22,7 @@ INSTALLED = $$(ls -d "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.*/bin/python3 2>
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow test-all test-redis-matrix test-redis check format model model-smoke simulate proofs chaos bench bench-check build changelog clean
+.PHONY: help demo test test-slow test-all test-redis-matrix test-redis check format model model-smoke simulate proofs chaos mutation bench bench-check build changelog clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -66,6 +66,9 @@ proofs: $(VENV)/.dev ## Check the promise at length: model, simulation, historie
 
 chaos: $(VENV)/.dev ## Break servers, networks and processes under traffic (ARGS="--seconds 60")
 	$(BIN)/python -m proofs.chaos $(ARGS)
+
+mutation: $(VENV)/.dev ## Change the core a little, many times, until a test notices (ARGS="--sample 500 --seed 2")
+	$(BIN)/python -m proofs.mutation $(ARGS)
 
 bench: .venv-bench/.ready ## Measure freshly and its peers (ARGS="hit keys" to choose; benchmarks/README.md)
 	.venv-bench/bin/python -m benchmarks $(ARGS)
