@@ -23,6 +23,7 @@ from freshly.core.events import (
     StoreFailed,
     StoreUp,
 )
+from freshly.testing import ManualClock
 from tests.servers.fixtures import Start
 from tests.servers.proxy import Proxy
 from tests.servers.server import Server
@@ -197,6 +198,35 @@ class TestHanging:
         assert shop.heard(StoreDown) == 1
         assert len(spared) > 50
         assert sum(errors[key].was_asked for key in spared) <= tries
+
+    async def test_of_readers_that_come_together_one_tries_and_the_others_do_not_wait(
+        self, open_shop: Open, proxy: Proxy
+    ) -> None:
+        clock = ManualClock()
+        asked: list[bool] = []
+        cache = open_shop(proxy.url, clock=clock).cache
+
+        def hear(event: Any) -> None:
+            if isinstance(event, StoreFailed):
+                asked.append(event.error.was_asked)
+
+        cache.observe(hear)
+
+        @cache(ttl="1h", key="n:{number}")
+        async def get(number: int) -> int:
+            return number
+
+        await get(0)
+        proxy.mode = "freeze"
+        await get(1)
+        assert asked == [True]
+
+        clock.advance(DEFAULT_PAUSE)
+        values = await asyncio.gather(*(get(number) for number in range(2, 22)))
+        await cache.close()
+
+        assert values == list(range(2, 22))
+        assert sorted(asked[1:]) == [False] * 19 + [True]
 
     async def test_an_answer_to_a_caller_that_has_left_does_not_cost_the_others_their_connection(
         self, shop: Shop, proxy: Proxy

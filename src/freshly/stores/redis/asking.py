@@ -134,6 +134,12 @@ class AskingTogether(Asking):
 
     async def _send(self, tick: _Tick) -> None:
         tick.is_open = False
+        if len(tick.wants) > 1 and (told_instead := self._talk.spares()) is not None:
+            # If this is the call that tries, one reader waits for it, and not all that came with it.
+            for answer in tick.answers[1:]:
+                if not answer.done():
+                    answer.set_exception(copy(told_instead))
+            del tick.wants[1:], tick.answers[1:]
         try:
             told = await self._ask(tick.wants)
         except asyncio.CancelledError:

@@ -111,6 +111,9 @@ class Conversation(Talk):
             )
         return answer
 
+    def spares(self) -> StoreError | None:
+        return self.watch.unasked() if self.watch.is_down else None
+
     @property
     def watch(self) -> Watch:
         return self.primary.watch

@@ -65,6 +65,10 @@ class Talk(Phrases):
     async def tell(self, place: Place | None, question: Question) -> Any:
         """Return the reply of one of ``primaries``, whatever it is asked."""
 
+    def spares(self) -> StoreError | None:
+        """Return what readers are told who need not ask, as one tries for all; ``None`` if all ask."""
+        return None
+
     async def ping(self) -> None:
         for place in await self.primaries():
             await self.tell(place, ("PING",))
