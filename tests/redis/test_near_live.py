@@ -7,8 +7,10 @@ the time in which it could have.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from collections.abc import Awaitable, Callable
+from threading import enumerate as enumerate_threads
 from time import monotonic
 from typing import Any
 
@@ -25,7 +27,7 @@ from tests.servers.fixtures import Servers, Start
 from tests.servers.proxy import Proxy
 from tests.servers.server import Server
 from tests.servers.tls import Tls
-from tests.servers.waiting import LIMIT_SECONDS
+from tests.servers.waiting import LIMIT_SECONDS, wait_until
 
 pytestmark = pytest.mark.real_time
 
@@ -325,3 +327,22 @@ async def test_a_thread_that_died_is_begun_again(
 
     await until(lambda: has_lease_after(get, cache), "a lease")
     assert died
+
+
+def test_a_cache_that_is_dropped_and_not_closed_leaves_no_thread(server: Server) -> None:
+    def use() -> None:
+        cache = Cache(server.url, near=True, max_staleness="200ms", timeout=5)
+
+        @cache(ttl="1h", key="row")
+        def get() -> int:
+            return 1
+
+        wait_until(lambda: get() == 1 and has_lease(cache), "there is no lease")
+
+    def are_gone() -> bool:
+        gc.collect()
+        return not any(thread.name.startswith("freshly") for thread in enumerate_threads())
+
+    use()
+
+    wait_until(are_gone, "threads of the cache are left")

@@ -1,13 +1,15 @@
 """The thread that keeps near entries coherent: one session after the other.
 
 A thread, for both colours: an event loop may be blocked for longer than a lease, and a process without
-a loop has near entries too. It begins with the first read and ends with the cache.
+a loop has near entries too. It begins with the first read and ends with the cache, also with one that
+nobody closed: at its next turn it finds that its owner is gone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Event, Lock, Thread
+from weakref import ref
 
 from ...core.events import Emit, NearLost, NearReady
 from ...errors import StoreError
@@ -38,7 +40,15 @@ class Coherence:
         self._emit = emit
         self._now = now
         self._dice = dice
+        self._owner: Callable[[], object] = _somebody
         self.begin_anew()
+
+    def belong_to(self, owner: object) -> None:
+        """Keep the entries of ``owner``, and end when nobody has it any more.
+
+        That is asked and not told: what the garbage collector calls may take no lock.
+        """
+        self._owner = ref(owner)
 
     def begin_anew(self) -> None:
         """Forget the thread, as a forked child has to: it did not come along."""
@@ -88,16 +98,19 @@ class Coherence:
 
     def _attend(self, stopped: Event) -> None:
         pause, lost_at = FIRST_PAUSE, self._now()
-        while not stopped.is_set():
+        while self._goes_on(stopped):
             session, wake, close = self._make()
             was_ready, renewals = False, self._mirror.tally.renewals
             try:
                 session.open()
                 self._begun(stopped, wake, session)
-                while not stopped.is_set():
+                while self._goes_on(stopped):
                     session.turn()
                     if not was_ready and self._mirror.tally.renewals > renewals:
                         was_ready, pause = self._tell_ready(lost_at), FIRST_PAUSE
+            except ReferenceError:
+                # The entries went while it was at work.
+                return
             except (*FAILURES, StoreError) as error:
                 self._lost(stopped, error, was_ready=was_ready)
                 lost_at = self._now() if was_ready else lost_at
@@ -106,6 +119,9 @@ class Coherence:
             # From half of the pause to all of it: processes that were cut together spread.
             stopped.wait(pause * (1.0 + self._dice()) / 2)
             pause = min(pause * GROWTH, LONGEST_PAUSE)
+
+    def _goes_on(self, stopped: Event) -> bool:
+        return not stopped.is_set() and self._owner() is not None
 
     def _begun(self, stopped: Event, wake: Callable[[], None], session: Session) -> None:
         with self._lock:
@@ -118,8 +134,12 @@ class Coherence:
 
     def _lost(self, stopped: Event, error: Exception, *, was_ready: bool) -> None:
         self._mirror.lose()
-        if was_ready and not stopped.is_set():
+        if was_ready and self._goes_on(stopped):
             self._emit(NearLost, error)
 
 
 def _nobody() -> None: ...
+
+
+def _somebody() -> object:
+    return True

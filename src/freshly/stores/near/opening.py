@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
-from weakref import WeakSet
+from types import MethodType
+from typing import Any, ParamSpec
+from weakref import WeakMethod, WeakSet, proxy, ref
 
 from ...core.clocks import Clock
+from ...core.events import Emit, Event
 from ...errors import ConfigurationError
 from ..redis.address import Address
 from ..redis.store import RedisStore
@@ -20,6 +22,8 @@ from .mirror import Mirror
 from .session import Pace, Session
 from .shelf import DEFAULT_MAX_NEAR, Shelf
 from .store import NearStore, Tier
+
+P = ParamSpec("P")
 
 
 class FarClock:
@@ -59,13 +63,17 @@ def open_near(
         )
     clock = FarClock(world.clock)
     shelf = Shelf(clock, max_entries=max_entries, max_bytes=max_bytes, weigh=weigh)
-    mirror = Mirror(shelf, far.max_staleness)
+    # Weakly: the thread has the mirror, entries lead to their functions, and these to the cache,
+    # which the thread must not keep alive.
+    mirror = Mirror(proxy(shelf), far.max_staleness)
     clock.ahead = lambda: mirror.ahead
     coherence = None if is_strict else _coherence(far, address, world, mirror, may_subscribe, timeout)
     tier = Tier(world.clock, shelf, mirror, coherence)
     store, twin = NearStore(far, tier), NearStore(far.blocking, tier)
     store.twin = twin.twin = twin
     tier.origin = store
+    if coherence is not None:
+        coherence.belong_to(tier)
     _OURS.add(tier)
     return store
 
@@ -78,26 +86,49 @@ def _coherence(
     may_subscribe: bool,
     timeout: float,
 ) -> Coherence:
-    hub, now = far.hub, world.clock.now
-    pace = Pace(far.max_staleness, timeout, now, monotonic, lambda: hub.shift)
+    """Return what keeps ``mirror`` up to date. It must not keep ``far`` alive, nor who is told."""
+    layout, met, now, step = far.hub.layout, far.hub.met, world.clock.now, world.step
+    weak_hub, weak_far = ref(far.hub), ref(far.blocking)
+
+    def shift() -> float:
+        hub = weak_hub()
+        return 0.0 if hub is None else hub.shift
+
+    pace = Pace(far.max_staleness, timeout, now, monotonic, shift)
 
     def meet() -> None:
-        world.step(far.blocking.ping())
+        there = weak_far()
+        if there is not None:
+            step(there.ping())
 
     def make() -> tuple[Session, Callable[[], None], Callable[[], None]]:
         link: Any = Link(address.dial, timeout)
         session = Session(
             link,
-            hub.layout,
+            layout,
             mirror,
             pace,
-            believed=lambda: hub.met.of(0),
+            believed=lambda: met.of(0),
             meet=meet,
             may_subscribe=may_subscribe,
         )
         return session, link.wake, link.close
 
-    return Coherence(make, mirror, world.emit, now=now, dice=world.dice)
+    return Coherence(make, mirror, _weakly(world.emit), now=now, dice=world.dice)
+
+
+def _weakly(emit: Emit) -> Emit:
+    """Return what tells the same, as long as who tells it is there."""
+    if not isinstance(emit, MethodType):
+        return emit
+    method = WeakMethod(emit)
+
+    def tell(kind: Callable[P, Event], /, *args: P.args, **kwargs: P.kwargs) -> None:
+        there = method()
+        if there is not None:
+            there(kind, *args, **kwargs)
+
+    return tell
 
 
 _OURS: WeakSet[Tier] = WeakSet()
