@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from freshly import Cache
-from freshly.stores.redis.landings import Landings
+from freshly.stores.redis.placing import AtOnce
 from freshly.stores.redis.stamps import Stamps
 from freshly.testing import Stepper
 from tests.redis.fixtures import Open
@@ -186,7 +186,7 @@ async def test_a_stamped_value_is_not_set_over_what_another_process_deleted(open
         assert await cache.get("key") is None
 
 
-@pytest.mark.parametrize("step", [(Stamps, "stamp"), (Landings, "_landed")], ids=["stamp", "land"])
+@pytest.mark.parametrize("step", [(Stamps, "stamp"), (AtOnce, "place")], ids=["stamp", "land"])
 @pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
 async def test_what_is_invalidated_while_a_stamped_value_is_set_is_not_valid_after_it(
     open_cache: Open, monkeypatch: pytest.MonkeyPatch, act: Act, step: Step
@@ -213,7 +213,7 @@ async def test_a_pattern_that_a_bucket_forgets_while_a_stamped_value_is_set_is_n
             await other.delete_match(f"other:{number}*")
 
     act_before(monkeypatch, (Stamps, "stamp"), lambda: other.delete_match("k*"))
-    act_before(monkeypatch, (Landings, "_landed"), as_many_as_it_remembers)
+    act_before(monkeypatch, (AtOnce, "place"), as_many_as_it_remembers)
 
     await cache.set("key", "old", stamp=stamp)
 
