@@ -66,6 +66,20 @@ async def test_a_user_with_the_least_rights_can_do_everything(open_cache: Open, 
         server.admin.__class__.from_url(url).get("somebody's")
 
 
+async def test_without_info_nothing_is_kept_and_the_error_says_so(
+    open_cache: Open, server: Server
+) -> None:
+    """A server that does not say who it is cannot be told from one that took its place."""
+    rights = [right for right in LEAST_RIGHTS if right != "+info"]
+    cache = open_cache(server.user("app", "s3cret", *rights))
+    row = Row(cache)
+
+    assert [await row.get(), await row.get()] == [1, 1]
+    assert row.loads == 2
+    with pytest.raises(StoreError, match="(?i)info"):
+        await cache.delete_tags("row")
+
+
 COMMANDS = (
     "get mget getrange set del unlink exists pexpire time info ping scan publish spublish "
     "hget hset hdel hmget hgetall hincrby hscan eval evalsha"
