@@ -138,3 +138,39 @@ def other(number):
 assert get(1) == 1 and get(1) == 1 and other(3) == 3
 """
     )
+
+
+def test_a_child_stands_behind_nobody_who_waits_for_a_lock_in_its_parent() -> None:
+    """Who holds it there and who is next are threads that did not come along."""
+    story(
+        """
+held, may_end = threading.Event(), threading.Event()
+
+def hold():
+    with cache.blocking.lock("row"):
+        held.set()
+        may_end.wait(20)
+
+def queue():
+    with cache.blocking.lock("row"):
+        pass
+
+holder = threading.Thread(target=hold)
+holder.start()
+held.wait(20)
+waiters = [threading.Thread(target=queue) for _ in range(2)]
+for waiter in waiters:
+    waiter.start()
+
+def child():
+    may_end.set()
+    for _ in range(2):
+        with cache.blocking.lock("row", timeout="5s"):
+            pass
+
+in_child(child)
+may_end.set()
+for thread in (holder, *waiters):
+    thread.join()
+"""
+    )

@@ -234,3 +234,54 @@ def test_several_loops_at_a_time(server: Server) -> None:
         thread.join(30)
 
     assert sorted(seen) == sorted(list(range(50)) * 4)
+
+
+def test_a_child_waits_for_the_lock_that_its_parent_holds_and_for_nobody_of_its_queue(
+    server: Server,
+) -> None:
+    story(
+        server.url,
+        """
+import threading
+from freshly import LockTimeout
+
+held, may_end = threading.Event(), threading.Event()
+
+def hold():
+    with cache.blocking.lock("row"):
+        held.set()
+        may_end.wait(20)
+
+def queue():
+    with cache.blocking.lock("row"):
+        pass
+
+threads = [threading.Thread(target=hold)]
+threads[0].start()
+assert held.wait(20)
+threads += [threading.Thread(target=queue) for _ in range(2)]
+for waiter in threads[1:]:
+    waiter.start()
+
+def child():
+    try:
+        with cache.blocking.lock("row", timeout="100ms"):
+            raise AssertionError("its parent holds it")
+    except LockTimeout:
+        pass
+    os.write(told[1], b"!")
+    with cache.blocking.lock("row", timeout="10s"):
+        pass
+    cache.blocking.close()
+
+told = os.pipe()
+one = in_child(child)
+os.close(told[1])
+assert os.read(told[0], 1) == b"!"
+may_end.set()
+for thread in threads:
+    thread.join()
+wait_for(one)
+cache.blocking.close()
+""",
+    )

@@ -76,7 +76,7 @@ async def test_without_info_nothing_is_kept_and_the_error_says_so(
 
     assert [await row.get(), await row.get()] == [1, 1]
     assert row.loads == 2
-    with pytest.raises(StoreError, match="(?i)info"):
+    with pytest.raises(StoreError, match=r"(?i)info"):
         await cache.delete_tags("row")
 
 
