@@ -450,6 +450,7 @@ class World:
     def transact(self, steps: list[tuple[str, str, int]], key: str, *, fails: bool) -> Any:
         """Return what ``get(key)`` gives inside, after all steps."""
         self.last += len(steps)
+        there = self.kept.get(key)
         outside = deepcopy((self.kept, self.pauses, self.formers, self.at_least))
         for kind, at, value in steps:
             if kind == "set":
@@ -460,6 +461,9 @@ class World:
                 self.invalidate(["all"])
         seen = self.get(key)
         if fails:
+            if there is not None and self.kept.get(key) is there and self.exists(key):
+                # It was read, whatever becomes of the rest.
+                outside[0][key].renew(self.now())
             self.kept, self.pauses, self.formers, self.at_least = outside
         return seen
 

@@ -9,7 +9,8 @@ from .bench import HOUR, NOTHING, Bench, never, story
 class Renewals(Bench):
     """``renew``. Where time really passes it is dear, so one story has several entries.
 
-    They have an idle time of three moments, are read after two if at all, and judged after two more.
+    Their idle time is six moments. They are read after four if at all, and judged after four more: two
+    moments are left for a machine that is busy.
     """
 
     @story
@@ -17,13 +18,13 @@ class Renewals(Bench):
         moment = self.moment
         await self._load_sliding(store, "read")
         await self._load_sliding(store, "looked at")
-        await self._load_sliding(store, "aged", ttl=3.5 * moment)
-        await self.load(store, "of a fixed life", ttl=3 * moment)
-        await self.pass_time(2 * moment)
+        await self._load_sliding(store, "aged", ttl=7 * moment)
+        await self.load(store, "of a fixed life", ttl=6 * moment)
+        await self.pass_time(4 * moment)
         for key in ("read", "aged", "of a fixed life"):
             await self._read_once(store, key)
         await store.look("looked at")
-        await self.pass_time(2 * moment)
+        await self.pass_time(4 * moment)
 
         in_service = [
             key
@@ -35,18 +36,18 @@ class Renewals(Bench):
     @story
     async def test_its_other_instants_stay_and_grace_follows_the_end(self, store: Store) -> None:
         moment = self.moment
-        await self._load_sliding(store, "read", stale=2.5 * moment, grace=HOUR)
+        await self._load_sliding(store, "read", stale=5 * moment, grace=HOUR)
         await self._load_sliding(store, "idle", grace=HOUR)
-        await self.pass_time(2 * moment)
+        await self.pass_time(4 * moment)
         read_at = await self._read_once(store, "read")
-        await self.pass_time(2 * moment)
+        await self.pass_time(4 * moment)
         # Standing in for a load is no service: nothing is renewed by it.
         await self._read_once(store, "idle")
 
         entry = (await store.look("read")).entry
         assert entry is not None
-        assert abs(entry.stale_at - entry.born - 2.5 * moment) <= self.tolerance
-        assert abs(entry.expires_at - read_at - 3 * moment) <= self.tolerance
+        assert abs(entry.stale_at - entry.born - 5 * moment) <= self.tolerance
+        assert abs(entry.expires_at - read_at - 6 * moment) <= self.tolerance
         assert abs(entry.dead_at - entry.expires_at - HOUR) <= self.tolerance
         assert await self.value(store, "idle") == "value"
         assert not await self._is_in_service(store, "idle")
@@ -81,7 +82,7 @@ class Renewals(Bench):
     ) -> None:
         look = await store.look(key, tags)
         entry = self.entry(
-            look, key, tags=tags, ttl=ttl, stale=stale, grace=grace, idle=3 * self.moment
+            look, key, tags=tags, ttl=ttl, stale=stale, grace=grace, idle=6 * self.moment
         )
         assert await store.land(entry, never)
 
