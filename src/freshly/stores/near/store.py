@@ -18,16 +18,16 @@ from ...core.clocks import Clock
 from ...core.counts import NOBODYS, Counts, NearStats
 from ...core.entry import Entry
 from ...core.holds import FREE, Held, Hold
-from ...core.ports import Bid, Gate, Glance, Look, Reading
+from ...core.ports import Gate, Glance, Look, Reading
 from ...core.rows import Rows
 from ...core.shape import ANY, UNREAD, Shape
 from ..redis.gate import ShutGate
-from ..redis.leases import RedisLeases
 from ..redis.reading import Moment, positions_of
 from ..redis.reading import Reading as FarReading
 from ..redis.store import RedisStore
 from .coherence import Coherence
 from .entry import NearEntry
+from .leases import NearLeases
 from .message import Names
 from .mirror import Mirror
 from .shelf import Shelf
@@ -376,44 +376,6 @@ class NearStore:
             self._tier.coherence.stop()
         self._mirror.close()
         await self._far.close()
-
-
-class NearLeases:
-    """The leases of the far store; what is found with one of them is kept near."""
-
-    def __init__(self, store: NearStore) -> None:
-        self._store = store
-
-    @property
-    def _far(self) -> RedisLeases:
-        leases = self._store.far.leases
-        assert leases is not None
-        return leases
-
-    async def look(self, key: str, tags: Iterable[str], shape: Shape) -> Look:
-        return (await self.look_many([(key, tags)], shape))[0]
-
-    async def look_many(
-        self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape = ANY
-    ) -> list[Look]:
-        return await self._store.look_by(self._far.look_many, asked, shape)
-
-    async def claim_many(self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape) -> list[Look]:
-        local = self._store.tier.shelf.logical.reading
-        looks = await self._far.claim_many(asked, shape)
-        return [self._store.kept(look, shape, local) for look in looks]
-
-    def keep(self, key: str, bid: Bid) -> None:
-        self._far.keep(key, bid)
-
-    def has(self, key: str) -> bool:
-        return self._far.has(key)
-
-    async def release(self, keys: Iterable[str]) -> None:
-        await self._far.release(keys)
-
-    def drop(self, key: str) -> None:
-        self._far.drop(key)
 
 
 def _always_overtakes(stamp: Reading, tags: Iterable[str], key: str | None) -> bool:
