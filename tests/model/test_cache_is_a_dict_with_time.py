@@ -159,10 +159,11 @@ class CacheMachine(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         wall = datetime.fromtimestamp(WALL_SECONDS, UTC)
         self.clock = ManualClock(wall=wall)
-        self.cache = Cache(clock=self.clock, dice=lambda: DICE)
-        self.source = Source(self.cache)
+        # Before there is a cache: it makes its pools with itself.
         self.threads = patch("freshly.runtime.threads.Pool", AtOnce)
         self.threads.start()
+        self.cache = Cache(clock=self.clock, dice=lambda: DICE)
+        self.source = Source(self.cache)
         self.names = [f"{self.policy}.{colour}" for colour in COLOURS]
         self.model = World(self.clock.now)
 
