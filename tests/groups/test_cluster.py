@@ -9,6 +9,7 @@ import pytest
 
 from freshly import Cache, PartlyInvalidatedError, StoreError
 from freshly.stores.redis.layout import Layout
+from tests.groups.failover import entries_are_misses_and_all_goes_on
 from tests.servers.cluster import Cluster, Node, slot_of
 from tests.servers.kinds import REDIS_8, VALKEY_9, Kind
 from tests.servers.server import Server
@@ -54,24 +55,9 @@ def tag_at(cluster: Cluster, node: Node) -> str:
 async def test_after_a_failover_entries_are_misses_and_all_goes_on_at_the_new_primary(
     cluster: Cluster, server_kind: Kind, open_cache: Open
 ) -> None:
-    writer, reader = open_cache(), open_cache()
-    versions = {7: 1}
-
-    @reader(ttl="1h", tags=["user:{user_id}"])
-    async def get_user(user_id: int) -> int:
-        return versions[user_id]
-
-    assert await get_user(7) == 1
-    former = cluster.owner(bucket_of("user:7"))
-    cluster.fail_over(former)
-    versions[7] = 2
-    await writer.delete_tags("user:7")
-
-    assert await get_user(7) == 2
-    versions[7] = 3
-    assert await get_user(7) == 2, "a hit"
-    await writer.delete_tags("user:7")
-    assert await get_user(7) == 3
+    await entries_are_misses_and_all_goes_on(
+        open_cache(), open_cache(), lambda: cluster.fail_over(cluster.owner(bucket_of("user:7")))
+    )
 
 
 @both_kinds

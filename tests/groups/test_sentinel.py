@@ -18,6 +18,7 @@ from freshly import Cache, StoreError
 from tests.checker.processes.group_faults import OF_SENTINELS, RHYTHM, GroupFaults
 from tests.checker.processes.plan import Plan
 from tests.checker.processes.run import Outcome, run
+from tests.groups.failover import entries_are_misses_and_all_goes_on
 from tests.servers.kinds import REDIS_8, VALKEY_9, Kind
 from tests.servers.sentinel import SERVICE, Sentinels
 
@@ -49,23 +50,7 @@ async def open_cache(sentinels: Sentinels) -> AsyncIterator[Open]:
 async def test_after_a_failover_entries_are_misses_and_all_goes_on_at_the_new_primary(
     sentinels: Sentinels, server_kind: Kind, open_cache: Open
 ) -> None:
-    writer, reader = open_cache(), open_cache()
-    versions = {7: 1}
-
-    @reader(ttl="1h", tags=["user:{user_id}"])
-    async def get_user(user_id: int) -> int:
-        return versions[user_id]
-
-    assert await get_user(7) == 1
-    sentinels.fail_over()
-    versions[7] = 2
-    await writer.delete_tags("user:7")
-
-    assert await get_user(7) == 2
-    versions[7] = 3
-    assert await get_user(7) == 2, "a hit"
-    await writer.delete_tags("user:7")
-    assert await get_user(7) == 3
+    await entries_are_misses_and_all_goes_on(open_cache(), open_cache(), sentinels.fail_over)
 
 
 async def test_one_sentinel_that_is_gone_makes_no_difference(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from freshly import Cache
 from freshly.stores.redis.aio import AsyncWire
+from freshly.stores.redis.leases import RedisLeases
 from tests.servers.server import Server
 
 Open = Callable[..., Cache]
@@ -42,3 +44,37 @@ def round_trips(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
     monkeypatch.setattr(AsyncWire, "exchange", exchange)
     return trips
+
+
+class Bids:
+    """Counts the answers to bids for leases, those of all caches: who lost one bids again later."""
+
+    def __init__(self) -> None:
+        self.answered = 0
+
+    async def until(self, answered: int) -> None:
+        async with asyncio.timeout(20):
+            while self.answered < answered:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+
+    async def more(self, count: int) -> None:
+        await self.until(self.answered + count)
+
+
+@pytest.fixture
+def bids(monkeypatch: pytest.MonkeyPatch) -> Bids:
+    counted = Bids()
+
+    def count(name: str) -> None:
+        original = getattr(RedisLeases, name)
+
+        async def bid(self: RedisLeases, *asked: Any) -> Any:
+            found = await original(self, *asked)
+            counted.answered += 1
+            return found
+
+        monkeypatch.setattr(RedisLeases, name, bid)
+
+    for name in ("look", "look_many", "claim_many"):
+        count(name)
+    return counted

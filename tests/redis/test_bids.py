@@ -10,7 +10,7 @@ import pytest
 from freshly.stores.redis.aio import AsyncWire
 from freshly.stores.redis.leases import RedisLeases
 from freshly.testing import Stepper
-from tests.redis.fixtures import Open
+from tests.redis.fixtures import Bids, Open
 from tests.redis.test_lease import LEASE, Source
 from tests.servers.server import Server
 
@@ -87,19 +87,20 @@ async def test_a_reader_that_need_not_load_gives_back_the_lease_that_its_look_to
 
 @pytest.mark.real_time
 async def test_the_lease_that_one_reader_took_is_the_load_s_that_another_one_began(
-    open_cache: Open, looked: Stepper
+    open_cache: Open, bids: Bids, looked: Stepper
 ) -> None:
     source = Source()
     get, elsewhere = source.on(open_cache()), source.on(open_cache())
     first = looked.start(get())
     await looked.reached("looked")
     readers = [asyncio.ensure_future(one()) for one in (get, elsewhere)]
-    await asyncio.sleep(0.05)
+    # One bid each, and one more of the two, in vain.
+    await bids.until(5)
     assert source.loads == 0, "the lease is that of the first, who does not know it yet"
 
     looked.go("looked")
     await source.step.reached("loading")
-    await asyncio.sleep(0.05)
+    await bids.more(2)
     source.step.go("loading")
 
     assert [await first, *[await reader for reader in readers]] == [1, 1, 1]

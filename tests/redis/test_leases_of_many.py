@@ -14,7 +14,7 @@ import pytest
 
 from freshly import Cache
 from freshly.testing import Stepper
-from tests.redis.fixtures import Open
+from tests.redis.fixtures import Bids, Open
 from tests.servers.server import Server
 
 Read = Callable[[Sequence[int]], Awaitable[dict[int, int]]]
@@ -70,14 +70,15 @@ def rows() -> Rows:
 
 @pytest.mark.real_time
 async def test_of_two_processes_that_want_the_same_one_loads(
-    open_cache: Open, server: Server, rows: Rows
+    open_cache: Open, server: Server, rows: Rows, bids: Bids
 ) -> None:
     one, other = rows.on(open_cache()), rows.on(open_cache())
     first = asyncio.ensure_future(one([1, 2, 3]))
     await rows.standing(1)
     assert len(server.admin.keys(LEASES)) == 3
     second = asyncio.ensure_future(other([3, 2, 1]))
-    await asyncio.sleep(0.05)
+    # The first has bid, and the second twice, in vain.
+    await bids.until(3)
 
     rows.step.go("loading")
 
@@ -109,7 +110,7 @@ async def test_each_loads_what_the_other_does_not_and_nobody_waits_with_a_lease_
 
 @pytest.mark.real_time
 async def test_what_one_loads_alone_another_does_not_load_among_many_nor_the_other_way(
-    open_cache: Open, rows: Rows
+    open_cache: Open, rows: Rows, bids: Bids
 ) -> None:
     one, other = open_cache(), open_cache()
     single = asyncio.ensure_future(rows.one_on(one)(1))
@@ -117,7 +118,8 @@ async def test_what_one_loads_alone_another_does_not_load_among_many_nor_the_oth
     many = asyncio.ensure_future(rows.on(other)([1, 2]))
     await rows.standing(2)
     another = asyncio.ensure_future(rows.one_on(one)(2))
-    await asyncio.sleep(0.05)
+    # One bid each, and a second one in vain.
+    await bids.until(4)
 
     rows.stands = False
     rows.step.go("loading")
@@ -144,14 +146,14 @@ async def test_two_processes_of_many_callers_load_each_id_once(open_cache: Open,
 
 @pytest.mark.real_time
 async def test_a_load_that_fails_gives_all_its_leases_back(
-    open_cache: Open, server: Server, rows: Rows
+    open_cache: Open, server: Server, rows: Rows, bids: Bids
 ) -> None:
     one, other = rows.on(open_cache()), rows.on(open_cache())
     rows.error = LookupError("gone")
     first = asyncio.ensure_future(one([1, 2]))
     await rows.standing(1)
     second = asyncio.ensure_future(other([1, 2]))
-    await asyncio.sleep(0.05)
+    await bids.until(3)
     rows.step.go("loading")
     with pytest.raises(LookupError):
         await first

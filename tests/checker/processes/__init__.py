@@ -7,6 +7,6 @@
 - ``worker``: one process; its ``crowd`` of readers and writers are ``tasks`` or ``threads``
 - ``caches``: what is judged: freshly, and two caches that show that the judge can tell
 - ``mutants``: freshly with a guard taken out
-- ``faults``: what goes wrong meanwhile
+- ``faults``, ``group_faults``, ``cluster_faults``: what goes wrong meanwhile, with ``standstill``
 - ``run``: start the processes, do the faults, judge the journals
 """

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
 from freshly.stores.redis.cluster import DEFAULT_BUCKETS
 from freshly.stores.redis.layout import Layout
 from tests.servers.cluster import Cluster, Node, slot_of
 from tests.servers.waiting import wait_until
+
+from .standstill import standing_still, wait
 
 _LAYOUT = Layout("freshly", buckets=DEFAULT_BUCKETS)
 BUCKETS = [_LAYOUT.bucket(number) for number in range(DEFAULT_BUCKETS)]
@@ -26,33 +24,17 @@ _turns = count()
 _chance = random.Random("slots")
 
 
-def _wait(seconds: float) -> None:
-    threading.Event().wait(seconds)
-
-
 def _primary(group: Cluster) -> Node:
     """Return one primary that has buckets, each time another."""
     owners = list(dict.fromkeys(group.owners(BUCKETS).values()))
     return owners[next(_turns) % len(owners)]
 
 
-@contextmanager
-def _hanging(pids: Sequence[int]) -> Iterator[None]:
-    """Have processes of the run stop in their tracks meanwhile."""
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
-
-
 def hand(group: Cluster) -> None:
     """Have a replica take over, as before maintenance, and hand back."""
     former = _primary(group)
     now = group.fail_over(former)
-    _wait(0.3)
+    wait(0.3)
     group.wait_until_whole()
     group.fail_over(now)
     group.wait_until_whole()
@@ -81,7 +63,7 @@ def stop(group: Cluster) -> None:
     former.stop()
     try:
         group.wait_for_successor(former, slots)
-        _wait(0.5)
+        wait(0.5)
     finally:
         former.resume()
     group.wait_until_whole()
@@ -97,12 +79,12 @@ def lose(group: Cluster, pids: Sequence[int]) -> None:
     replica.stop()
     # What was sent on a link that is up would be read after all.
     former.ask("CLIENT", "KILL", "TYPE", "replica")
-    _wait(TAIL)
-    with _hanging(pids[1:]):
+    wait(TAIL)
+    with standing_still(pids[1:]):
         former.kill()
         replica.resume()
         group.wait_for_successor(former, slots)
-        _wait(0.5)
+        wait(0.5)
     former.start()
     group.wait_until_whole()
 
@@ -116,8 +98,8 @@ def back(group: Cluster, pids: Sequence[int]) -> None:
     replica = group.replica_of(former)
     replica.stop()
     former.ask("CLIENT", "KILL", "TYPE", "replica")
-    _wait(TAIL)
-    with _hanging(pids):
+    wait(TAIL)
+    with standing_still(pids):
         former.stop()
         replica.resume()
         replica.ask("CLUSTER", "FAILOVER", "TAKEOVER")
@@ -136,11 +118,11 @@ def move(group: Cluster) -> None:
     slots = dict.fromkeys(slot_of(name) for name in names)
     for slot in slots:
         group.begin_to_migrate(slot, source, target)
-        _wait(0.05)
+        wait(0.05)
         group.send_keys(slot, source, target, keys_a_step=1)
-        _wait(0.05)
+        wait(0.05)
         group.end_to_migrate(slot, source, target)
-    _wait(0.2)
+    wait(0.2)
     for slot in slots:
         group.migrate(slot, target, source)
     group.wait_until_whole()

@@ -14,6 +14,8 @@ import redis
 from tests.servers.proxy import Mode, Proxy
 from tests.servers.server import Server
 
+from .standstill import standing_still, wait
+
 # Seconds between two faults, on average, how long a process is stopped, and how long a server or the
 # way to it does not answer: longer than a time-out.
 RHYTHM = 0.35
@@ -78,7 +80,7 @@ class Faults:
         """Kill the server and start it as it was a moment ago: what came after is lost."""
         assert self._server is not None
         self._server.save()
-        threading.Event().wait(0.1)
+        wait(0.1)
         self.restart()
 
     def evict(self) -> None:
@@ -92,12 +94,8 @@ class Faults:
 
     def stop(self) -> None:
         """Stop one process in its tracks, for a while."""
-        pid = self._chance.choice(self._pids)
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            threading.Event().wait(STOPPED)
-        finally:
-            os.kill(pid, signal.SIGCONT)
+        with standing_still([self._chance.choice(self._pids)]):
+            wait(STOPPED)
 
     def block(self) -> None:
         """Have the main thread of one process do nothing else for a while, its event loop included."""
@@ -112,7 +110,7 @@ class Faults:
         assert self._server is not None
         self._server.stop()
         try:
-            threading.Event().wait(SILENT)
+            wait(SILENT)
         finally:
             self._server.resume()
 
@@ -124,7 +122,7 @@ class Faults:
         """Leave too little memory, so that the server evicts stamps and entries as they come."""
         self._client.config_set("maxmemory-policy", "allkeys-random")
         self._client.config_set("maxmemory", int(self._client.info("memory")["used_memory"]) - 1)
-        threading.Event().wait(STOPPED)
+        wait(STOPPED)
         self._client.config_set("maxmemory", 0)
 
     def cut(self) -> None:
@@ -151,7 +149,7 @@ class Faults:
         assert self._stream is not None
         self._stream.mode = "freeze"
         try:
-            threading.Event().wait(SILENT)
+            wait(SILENT)
         finally:
             self._stream.mode = "pass"
 
@@ -159,7 +157,7 @@ class Faults:
         assert self._proxy is not None
         self._proxy.mode = mode
         try:
-            threading.Event().wait(SILENT)
+            wait(SILENT)
         finally:
             self._proxy.mode = "pass"
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any, Generic, TypeVar
 
 from tests.servers.cluster import Cluster
 from tests.servers.sentinel import Sentinels
 
 from .cluster_faults import OF_CLUSTERS
+from .standstill import standing_still, wait
 
 G = TypeVar("G")
 
@@ -67,10 +66,6 @@ class GroupFaults(Generic[G]):
                 self.windows.append((began, time.monotonic()))
 
 
-def _wait(seconds: float) -> None:
-    threading.Event().wait(seconds)
-
-
 # -- Sentinel --------------------------------------------------------------------------------------
 
 
@@ -95,7 +90,7 @@ def stop(group: Sentinels) -> None:
     former.stop()
     try:
         group.wait_for_successor(former)
-        _wait(0.5)
+        wait(0.5)
     finally:
         former.resume()
     group.wait_until_whole()
@@ -109,7 +104,7 @@ def tail(group: Sentinels) -> None:
     """Kill the primary after its replicas have lost it, with writes that were acknowledged."""
     former = group.primary()
     with group.cut_off(former):
-        _wait(TAIL)
+        wait(TAIL)
         former.kill()
     group.wait_for_successor(former)
     former.start()
@@ -124,23 +119,12 @@ def back(group: Sentinels, pids: Sequence[int]) -> None:
     former = group.primary()
     with ExitStack() as stack:
         with group.cut_off(former):
-            _wait(TAIL)
-            stack.enter_context(_standing_still(pids))
+            wait(TAIL)
+            stack.enter_context(standing_still(pids))
             group.fail_over()
         group.wait_until_whole()
         group.fail_over(former)
     group.wait_until_whole()
-
-
-@contextmanager
-def _standing_still(pids: Sequence[int]) -> Iterator[None]:
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 OF_SENTINELS: Mapping[str, Callable[..., None]] = {
