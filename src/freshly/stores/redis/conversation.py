@@ -14,7 +14,7 @@ from ...errors import StoreError
 from ..watch import Turn, Watch
 from .failures import FAILURES, explained, is_elsewhere, is_not_primary
 from .layout import HEAD, Layout
-from .line import WHAT_TIME, WHO_ANSWERS, WHO_ARE_YOU, Line, Question
+from .line import WHAT_TIME, WHO_ANSWERS, WHO_ARE_YOU, Line, Question, replicas_in
 from .lines import Lines
 from .met import Met
 from .primary import Primary
@@ -203,8 +203,11 @@ class Conversation(Talk):
     def _is_proof(self, line: Line, info: Any) -> bool:
         if not line.proves(info):
             return False
+        if not self.primary.is_replaceable:
+            return True
         # A replica that is promoted leaves its primary first, and only then is told of.
-        return not (self.primary.is_replaceable and line.has_lost_a_replica(info))
+        self.primary.seen_with(replicas_in(info))
+        return line.losses == self.primary.losses
 
     def _check(self, reply: Any) -> None:
         # Not all that a server says no by is a ResponseError: that it still loads its data is none.
@@ -223,9 +226,9 @@ class Conversation(Talk):
         line.answered_at = monotonic()
         fence = line.greeted(*replies)
         is_known = self._vet is None or await self._vet()
-        if fence is not None and is_known:
+        if fence is not None and is_known and self.primary.greeted(fence, line.replicas):
             # Nobody else uses it before it has a fence.
-            line.fence = self.primary.fence = fence
+            line.fence, line.losses = fence, self.primary.losses
         else:
             await line.hang_up()
 

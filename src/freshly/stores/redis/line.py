@@ -38,6 +38,7 @@ class Line:
         "generation",
         "is_modern",
         "is_over",
+        "losses",
         "opening",
         "replicas",
         "wire",
@@ -52,8 +53,9 @@ class Line:
         self.is_over = False
         #: When it last answered, on the clock of ``monotonic``.
         self.answered_at = 0.0
-        #: How many replicas the primary had at most since the connection was opened.
-        self.replicas = 0
+        #: How many replicas the primary had when the connection was opened, and how many times it had
+        #: been seen to lose one by then.
+        self.replicas = self.losses = 0
 
     async def ask(self, questions: Sequence[Question], *, asking: bool = False) -> list[Any]:
         """Send ``questions`` together and return the replies, errors among them.
@@ -101,13 +103,11 @@ class Line:
         replid = self.fence.rpartition(b".")[2]
         return b"role:master\r" in text and b"master_replid:" + replid in text
 
-    def has_lost_a_replica(self, info: bytes | str) -> bool:
-        """Return whether a replica has left since the connection was opened: perhaps to be primary."""
-        text = info.encode() if isinstance(info, str) else info
-        count = int(text.partition(b"connected_slaves:")[2].partition(b"\r")[0])
-        # One that has come since may leave, too.
-        known, self.replicas = self.replicas, max(self.replicas, count)
-        return count < known
+
+def replicas_in(info: bytes | str) -> int:
+    """Return how many replicas a primary has that says ``info``."""
+    text = info.encode() if isinstance(info, str) else info
+    return int(text.partition(b"connected_slaves:")[2].partition(b"\r")[0])
 
 
 def _told(info: bytes | str) -> dict[str, str]:

@@ -24,6 +24,7 @@ from redis.sentinel import MasterNotFoundError
 from ...errors import ConfigurationError
 from .address import Address, arguments_of, kind_of, without_limits
 from .failures import FAILURES
+from .handover import Handover, Handovers
 from .seeds import seeds_of
 from .slots import Place
 
@@ -50,8 +51,9 @@ def sentinel_address(url: str, options: Mapping[str, Any], timeout: float) -> Ad
     arguments = arguments_of(parts, options, timeout, database=database)
     kind, arguments = kind_of(scheme, arguments, options)
     sentinels = Sentinels(places, service, _of_sentinels(arguments, options, len(places)))
-    blocking = _finding(getattr(_blocking, kind), sentinels)
-    awaited = _finding_awaited(getattr(_awaited, kind), sentinels)
+    handovers = Handovers(SILENCE * timeout)
+    blocking = _finding(getattr(_blocking, kind), sentinels, handovers, arguments)
+    awaited = _finding_awaited(getattr(_awaited, kind), sentinels, handovers, arguments)
     told = ",".join(f"{host}:{port}" for host, port in places)
     return Address(
         f"{parts.scheme}://{told}/{service}",
@@ -101,12 +103,12 @@ class Sentinels:
         self._service = service
         self._arguments = arguments
 
-    def find(self) -> Place:
-        """Return where the primary is."""
+    def find(self) -> View:
+        """Return where the primary is, by the newest view of it: it has a place."""
         asked = _sentinel.Sentinel(self._places, sentinel_kwargs=self._told(Retry))
         return self._newest([self._told_by(client) for client in asked.sentinels])
 
-    async def find_awaited(self) -> Place:
+    async def find_awaited(self) -> View:
         """Do the same in an event loop. No connection outlives it."""
         asked = _awaited_sentinel.Sentinel(self._places, sentinel_kwargs=self._told(AwaitedRetry))
         return self._newest(await asyncio.gather(*map(self._told_awaited_by, asked.sentinels)))
@@ -134,23 +136,32 @@ class Sentinels:
             await client.aclose()
         return View.of(state, place)
 
-    def _newest(self, told: Sequence[View | Exception]) -> Place:
-        """Return where the primary is by the newest of the answers."""
+    def _newest(self, told: Sequence[View | Exception]) -> View:
         views = [one for one in told if isinstance(one, View)]
         if not views:
             raise MasterNotFoundError(f"no Sentinel tells of {self._service!r}: {told[0]}")
         newest = max(views, key=lambda view: (view.is_promoting, view.epoch))
         if newest.place is None:
             raise MasterNotFoundError(f"the primary of {self._service!r} is down or being replaced")
-        return newest.place
+        return newest
 
 
 class View(NamedTuple):
-    """What one Sentinel tells: how new it is, and where the primary is, if there is one."""
+    """What one Sentinel tells: how new it is, and where the primary is, if there is one.
+
+    ``former`` is the one that it replaces just now.
+    """
 
     is_promoting: bool
     epoch: int
     place: Place | None
+    former: Place | None = None
+
+    @property
+    def handover(self) -> Handover | None:
+        if self.former is None or self.place is None:
+            return None
+        return Handover(self.former, self.place, self.epoch)
 
     @classmethod
     def of(cls, state: Mapping[str, Any], place: Place) -> View:
@@ -160,26 +171,44 @@ class View(NamedTuple):
         named = place[0], int(place[1])
         # It names the one that it promotes as soon as that is a primary.
         is_down = named == former if is_promoting else "s_down" in flags or "o_down" in flags
-        return cls(is_promoting, int(state["config-epoch"]), None if is_down else named)
+        epoch = int(state["config-epoch"])
+        return cls(is_promoting, epoch, None if is_down else named, former if is_promoting else None)
 
 
-def _finding(kind: Any, sentinels: Sentinels) -> Any:
+def _finding(
+    kind: Any, sentinels: Sentinels, handovers: Handovers, arguments: Mapping[str, Any]
+) -> Any:
     """Return a class of connections that ask where the primary is, and connect there."""
 
     def connect(self: Any) -> None:
         if not self.is_found:
-            self.host, self.port = sentinels.find()
+            view = sentinels.find()
+            if view.handover is not None:
+                handovers.see_through(view.handover, kind(**_at(view.former, arguments)))
+            assert view.place is not None
+            self.host, self.port = view.place
             self.is_found = True
         kind.connect(self)
 
     return type(kind.__name__, (kind,), {"is_found": False, "connect": connect})
 
 
-def _finding_awaited(kind: Any, sentinels: Sentinels) -> Any:
+def _finding_awaited(
+    kind: Any, sentinels: Sentinels, handovers: Handovers, arguments: Mapping[str, Any]
+) -> Any:
     async def connect(self: Any) -> None:
         if not self.is_found:
-            self.host, self.port = await sentinels.find_awaited()
+            view = await sentinels.find_awaited()
+            if view.handover is not None:
+                await handovers.see_through_awaited(view.handover, kind(**_at(view.former, arguments)))
+            assert view.place is not None
+            self.host, self.port = view.place
             self.is_found = True
         await kind.connect(self)
 
     return type(kind.__name__, (kind,), {"is_found": False, "connect": connect})
+
+
+def _at(place: Place | None, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    assert place is not None
+    return {**arguments, "host": place[0], "port": place[1]}
