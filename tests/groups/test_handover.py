@@ -13,6 +13,7 @@ import redis.asyncio.connection as awaited
 
 from freshly import Cache
 from freshly.stores.redis.handover import Handover, Handovers, has_left
+from freshly.stores.redis.layout import Layout
 from freshly.stores.redis.primary import Primary
 from freshly.stores.redis.sentinel import Sentinels, View
 from freshly.stores.redis.slots import Place
@@ -149,6 +150,40 @@ async def test_a_cache_that_is_led_to_the_promoted_one_waits_too(
     leave(successor)
 
     await asyncio.wait_for(waiting, 20)
+    await cache.close()
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("colour", ["awaited", "blocking"])
+async def test_who_asked_before_the_promotion_and_comes_when_the_replica_has_left_asks_once_more(
+    colour: str,
+    pair: tuple[Server, Server],
+    handover: Handover,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It has met nobody before, so it misses no replica of the former one."""
+    former, successor = pair
+    leave(successor)
+    calm = {"flags": "master", "ip": handover.former[0], "port": handover.former[1], "config-epoch": 6}
+    views = [View.of(calm, handover.former)]
+
+    def find(self: Sentinels) -> View:
+        return views.pop() if views else promoting(handover.former, handover.successor)
+
+    async def find_awaited(self: Sentinels) -> View:
+        return find(self)
+
+    monkeypatch.setattr(Sentinels, "find", find)
+    monkeypatch.setattr(Sentinels, "find_awaited", find_awaited)
+    cache = Cache("redis+sentinel://127.0.0.1:1/shop", namespace=colour, timeout=20)
+
+    if colour == "awaited":
+        await cache.delete_tags("tag")
+    else:
+        await asyncio.to_thread(cache.blocking.delete_tags, "tag")
+
+    bucket = Layout(colour).bucket(0)
+    assert (former.admin.exists(bucket), successor.admin.exists(bucket)) == (0, 1)
     await cache.close()
 
 

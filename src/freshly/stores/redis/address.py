@@ -17,6 +17,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from ...errors import ConfigurationError
+from .vetting import Vetting
 
 #: Schemes, and whether TLS is spoken.
 SCHEMES: Mapping[str, bool] = {
@@ -56,13 +57,15 @@ class Address:
     """Where a server is, as it may stand in a message, and how each colour connects to it.
 
     ``longest_silence`` is after how many seconds a silent connection may lead to a server that
-    another one has replaced, ``None`` for never.
+    another one has replaced, ``None`` for never. Then ``vetting`` asks others whether it has, for each
+    colour.
     """
 
     server: str
     dial: Callable[[], Any]
     dial_awaited: Callable[[], Any]
     longest_silence: float | None = None
+    vetting: tuple[Vetting | None, Vetting | None] = (None, None)
 
 
 def address_of(url: str, options: Mapping[str, Any], timeout: float) -> Address:

@@ -25,6 +25,7 @@ from .line import Line
 from .lines import Errand, Greet
 from .replies import packer_for, reader_for
 from .scripts import Command
+from .slots import Place
 
 T = TypeVar("T")
 
@@ -46,6 +47,10 @@ class AsyncWire:
         self._duplex: Duplex | None = None
         self._is_connecting = self._is_given_up = False
         self._pack: Callable[[Sequence[Command]], Sequence[bytes]] = connection.pack_commands
+
+    @property
+    def place(self) -> Place:
+        return self._connection.host, int(self._connection.port)
 
     @property
     def waiting(self) -> int:

@@ -21,13 +21,11 @@ from .primary import Primary
 from .reading import other_layout
 from .slots import Place
 from .talk import Answer, Talk, Witness
+from .vetting import Vetting
 
 # A connection may turn out to be dead, or to lead to a server that is no primary any more; the next
 # one is new. A third attempt would meet a server that changes faster than that.
 ATTEMPTS = 3
-
-# Whether a server that says that it is the primary here is known as such elsewhere, too.
-Vet = Callable[[], Awaitable[bool]]
 
 
 class Request(NamedTuple):
@@ -69,13 +67,13 @@ class Conversation(Talk):
         layout: Layout,
         met: Met,
         max_ttl: float,
-        vet: Vet | None = None,
+        vetting: Vetting | None = None,
     ) -> None:
         super().__init__(layout, max_ttl)
         self.primary = primary
         self.lines = lines
         self._met = met
-        self._vet = vet
+        self._vetting = vetting
         # Where there is one place there is one primary, and it has all buckets.
         self._all = range(layout.buckets)
 
@@ -170,6 +168,8 @@ class Conversation(Talk):
             return None
         try:
             gone = await self._meet(line, request)
+            if gone is None:
+                return None
             replies = await line.ask([*request.questions, *request.extras], asking=request.asking)
         except NoConnection:
             if is_new and not line.is_over:
@@ -225,18 +225,18 @@ class Conversation(Talk):
             self._check(reply)
         line.answered_at = monotonic()
         fence = line.greeted(*replies)
-        is_known = self._vet is None or await self._vet()
+        is_known = self._vetting is None or await self._vetting.knows(line, fence)
         if fence is not None and is_known and self.primary.greeted(fence, line.replicas):
             # Nobody else uses it before it has a fence.
             line.fence, line.losses = fence, self.primary.losses
         else:
             await line.hang_up()
 
-    async def _meet(self, line: Line, request: Request) -> Mapping[int, Exception]:
+    async def _meet(self, line: Line, request: Request) -> Mapping[int, Exception] | None:
         """Make sure of all buckets that the server at the other end knows what it may have to know.
 
         They are opened, so that two layouts meet in them, and told the journal. Returns those that
-        it does not have, with what it says of them.
+        it does not have, with what it says of them; ``None`` if it is not to be asked.
         """
         assert line.fence is not None
         unknown = self._met.not_at(line.fence, request.buckets)
@@ -257,7 +257,10 @@ class Conversation(Talk):
                 gone.setdefault(bucket, reply)
             else:
                 self._check(reply)
-        self._met.note(line.fence, [bucket for bucket in unknown if bucket not in gone])
+        here = [bucket for bucket in unknown if bucket not in gone]
+        if self._vetting is not None and not await self._vetting.has(line.fence, here):
+            return None
+        self._met.note(line.fence, here)
         return gone
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from redis.exceptions import AuthenticationError, ResponseError
+from redis.exceptions import TimeoutError as NoAnswer
 
 from ...errors import StoreError
 from .chorus import Chorus
@@ -19,6 +20,7 @@ from .failures import FAILURES, explained, no_answer
 from .line import Wire
 from .nodes import Nodes
 from .slots import Place, View
+from .succession import Word
 
 # Nodes that are asked at most: in a large cluster those of the shard that it is about, and others by
 # chance.
@@ -42,9 +44,9 @@ class Discovery:
         Raises:
             StoreError: if none of them tells.
         """
-        while self._nodes.asked_at < instant:
+        while not self._nodes.has_asked(instant, about):
             async with self._chorus.turn():
-                if self._nodes.asked_at < instant:
+                if not self._nodes.has_asked(instant, about):
                     await self._discover(about)
 
     async def at_most_every(self, seconds: float) -> None:
@@ -59,6 +61,9 @@ class Discovery:
         began, places = monotonic(), self._chosen(about)
         told = await self._chorus.all([self._view_of(place) for place in places])
         views = [one for one in told if isinstance(one, View)]
+        self._nodes.succession.note(
+            {place: _word(began, one) for place, one in zip(places, told, strict=True)}
+        )
         if not views:
             raise self._nobody(places, told[0])
         # The other colour may have asked since, and been quicker.
@@ -67,12 +72,14 @@ class Discovery:
             self._nodes.asked_at = began
 
     def _chosen(self, about: Place | None) -> list[Place]:
-        known = list(dict.fromkeys([*self._nodes.map.nodes(), *self._nodes.seeds]))
+        nodes = self._nodes
+        shard = [] if about is None else [*nodes.map.shard_of(about), *nodes.succession.formers(about)]
+        known = list(dict.fromkeys([*shard, *nodes.map.nodes(), *nodes.seeds]))
         if len(known) <= MOST:
             return known
-        shard = [] if about is None else self._nodes.map.shard_of(about)
         rest = [place for place in known if place not in shard]
-        return [*shard, *random.sample(rest, max(1, MOST - len(shard)))]
+        chance = random.sample(rest, min(len(rest), max(1, MOST - len(set(shard)))))
+        return list(dict.fromkeys([*shard, *chance]))
 
     async def _view_of(self, place: Place) -> View:
         wire = self._scout(place)
@@ -98,3 +105,10 @@ class Discovery:
         if not isinstance(error, FAILURES):
             raise error
         return no_answer(name, f"none of {len(places)} nodes tells who serves what: {error}")
+
+
+def _word(at: float, told: View | Exception) -> Word:
+    if isinstance(told, View):
+        return Word(at, told)
+    # Who refuses us is gone, or refuses all of this login. Who is silent may be heard by others.
+    return Word(at, is_silent=isinstance(told, NoAnswer | TimeoutError))

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from redis.exceptions import NoScriptError
 
 from .scripts import Call, Command
+from .slots import Place
 
 Question = Command | Call
 
@@ -18,6 +19,11 @@ class Wire(Protocol):
     An error reply is returned in its place. Whatever else goes wrong is raised, and then nobody may
     use the connection again: a reply that is still under way would answer another question.
     """
+
+    @property
+    def place(self) -> Place:
+        """Where it leads, if that is a host and a port."""
+        ...
 
     async def exchange(self, commands: Sequence[Command]) -> list[Any]: ...
 

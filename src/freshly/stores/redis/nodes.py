@@ -9,6 +9,7 @@ from time import monotonic
 from ..watch import Watch
 from .primary import Primary
 from .slots import Place, SlotMap
+from .succession import Succession
 
 # Seconds for which a node counts as the heir of a slot. Whoever is told of one goes there at once.
 MOMENT = 1.0
@@ -38,6 +39,7 @@ class Nodes:
         self._lock = Lock()
         self._primaries: dict[Place, Primary] = {}
         self.map = SlotMap()
+        self.succession = Succession(self.map, self._longest_silence)
         #: When nodes were asked last, on the clock of ``monotonic``: the beginning, not the end.
         self.asked_at = float("-inf")
         # When the owner of a slot said last that it hands it over to the node there.
@@ -53,6 +55,10 @@ class Nodes:
                 known = Primary(server, self._watch_for(server), longest_silence=silence)
                 self._primaries[place] = known
             return known
+
+    def has_asked(self, instant: float, about: Place | None) -> bool:
+        """Return whether nodes were asked after ``instant``, with those who may precede ``about``."""
+        return self.asked_at >= instant and (about is None or self.succession.has_asked(about, instant))
 
     def name_heir(self, place: Place) -> None:
         """Note that the node at ``place`` takes over a slot just now, as its owner has told."""

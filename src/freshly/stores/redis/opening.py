@@ -32,6 +32,7 @@ from .sentinel import sentinel_address
 from .store import RedisStore
 from .talk import Talk
 from .threads import BlockingLines
+from .vetting import Vetting
 
 WIRE_OPTIONS = (
     "compress_above",
@@ -133,10 +134,11 @@ def _on_one(hub: Hub, address: Address, watch: Watch, size: int, timeout: float)
     blocking = BlockingLines(address.server, address.dial, size=size, timeout=timeout)
     _OURS.update((hub, primary, awaited, blocking))
 
-    def talk(lines: Lines) -> tuple[Lines, Talk]:
-        return lines, Conversation(primary, lines, hub.layout, hub.met, hub.max_ttl)
+    def talk(lines: Lines, vetting: Vetting | None) -> tuple[Lines, Talk]:
+        return lines, Conversation(primary, lines, hub.layout, hub.met, hub.max_ttl, vetting)
 
-    return _both(hub, talk(awaited), talk(blocking))
+    of_awaited, of_blocking = address.vetting
+    return _both(hub, talk(awaited, of_awaited), talk(blocking, of_blocking))
 
 
 def _both(hub: Hub, awaited: tuple[Ends, Talk], stepped: tuple[Ends, Talk]) -> RedisStore:

@@ -8,7 +8,7 @@ its own pool and retries, would ask on a connection that we know nothing of.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -25,6 +25,7 @@ from ...errors import ConfigurationError
 from .address import Address, arguments_of, kind_of, without_limits
 from .failures import FAILURES
 from .handover import Handover, Handovers
+from .line import Line
 from .seeds import seeds_of
 from .slots import Place
 
@@ -60,6 +61,7 @@ def sentinel_address(url: str, options: Mapping[str, Any], timeout: float) -> Ad
         lambda: blocking(**arguments),
         lambda: awaited(**without_limits(arguments)),
         longest_silence=SILENCE * timeout,
+        vetting=(SentinelVetting(sentinels.find_awaited), SentinelVetting(sentinels.find_stepped)),
     )
 
 
@@ -107,6 +109,9 @@ class Sentinels:
         """Return where the primary is, by the newest view of it: it has a place."""
         asked = _sentinel.Sentinel(self._places, sentinel_kwargs=self._told(Retry))
         return self._newest([self._told_by(client) for client in asked.sentinels])
+
+    async def find_stepped(self) -> View:
+        return self.find()
 
     async def find_awaited(self) -> View:
         """Do the same in an event loop. No connection outlives it."""
@@ -173,6 +178,24 @@ class View(NamedTuple):
         is_down = named == former if is_promoting else "s_down" in flags or "o_down" in flags
         epoch = int(state["config-epoch"])
         return cls(is_promoting, epoch, None if is_down else named, former if is_promoting else None)
+
+
+class SentinelVetting:
+    """Asks the Sentinels once more, when the primary that they named has been greeted.
+
+    They may have promoted another one meanwhile, and that one may have left the one greeted before it
+    told of its replicas. Who meets it now for the first time knows of none that is missing.
+    """
+
+    def __init__(self, find: Callable[[], Awaitable[View]]) -> None:
+        self._find = find
+
+    async def knows(self, line: Line, fence: bytes | None) -> bool:
+        return fence is not None and (await self._find()).place == line.wire.place
+
+    async def has(self, fence: bytes, buckets: Collection[int]) -> bool:
+        # It has all that there are.
+        return True
 
 
 def _finding(

@@ -26,25 +26,66 @@ class Claim(NamedTuple):
     place: Place
 
 
+class Member(NamedTuple):
+    """A node as another one tells of it; ``primary`` is the id of whom it follows, if anybody.
+
+    ``is_gone`` says that most of the cluster has heard nothing of it for as long as it may be silent.
+    """
+
+    id: bytes
+    place: Place
+    primary: bytes
+    has_slots: bool
+    is_gone: bool
+
+
 class View(NamedTuple):
-    """What one node tells of the cluster: who has which slots, and the replicas of who has some."""
+    """What one node tells of the cluster: who has which slots, and the replicas of who has some.
+
+    ``own`` is what it says that it serves itself, ``members`` are all nodes that it knows.
+    """
 
     claims: Sequence[Claim]
     replicas: Mapping[Place, Sequence[Place]]
+    members: Sequence[Member] = ()
+    own: Sequence[Claim] = ()
 
     @classmethod
     def of(cls, slots: Iterable[Sequence[Any]], nodes: bytes, asked: Place) -> View:
         """Return the view by the replies of the node at ``asked`` to CLUSTER SLOTS and CLUSTER NODES.
 
-        The first has the names by which nodes are reached, the second how new each claim is.
+        The first has the names by which nodes are reached, but not of those who serve nothing or are
+        gone; the second how new each claim is, and who is who.
         """
-        epochs = {line.split()[0]: int(line.split()[6]) for line in nodes.splitlines() if line.strip()}
-        claims, replicas = [], {}
+        lines = [line.split() for line in nodes.splitlines() if line.strip()]
+        epochs = {parts[0]: int(parts[6]) for parts in lines}
+        myself = next((parts[0] for parts in lines if b"myself" in parts[2]), None)
+        claims, own, replicas, names = [], [], {}, dict[bytes, Place]()
         for first, last, primary, *others in slots:
             place = _place(primary, asked)
-            claims.append(Claim(epochs.get(primary[2], 0), int(first), int(last), place))
+            claim = Claim(epochs.get(primary[2], 0), int(first), int(last), place)
+            claims.append(claim)
+            if primary[2] == myself:
+                own.append(claim)
             replicas[place] = [_place(one, asked) for one in others]
-        return cls(claims, replicas)
+            names |= {one[2]: _place(one, asked) for one in (primary, *others)}
+        members = [one for parts in lines if (one := _member(parts, names, asked)) is not None]
+        return cls(claims, replicas, members, own)
+
+
+def _member(parts: Sequence[bytes], names: Mapping[bytes, Place], asked: Place) -> Member | None:
+    """Return who a line of CLUSTER NODES tells of; ``None`` if nobody knows where it is."""
+    flags = parts[2].split(b",")
+    host, _, port = parts[1].partition(b"@")[0].rpartition(b":")
+    if b"noaddr" in flags:
+        return None
+    return Member(
+        parts[0],
+        names.get(parts[0]) or _place((host, port), asked),
+        parts[3],
+        any(not part.startswith(b"[") for part in parts[8:]),
+        b"fail" in flags,
+    )
 
 
 def _place(told: Sequence[Any], asked: Place) -> Place:
@@ -64,6 +105,10 @@ class SlotMap:
 
     def owner(self, slot: int) -> Place | None:
         return self._owners[slot]
+
+    def has_part_of(self, claim: Claim, place: Place) -> bool:
+        """Return whether ``place`` has a slot that ``claim`` is about."""
+        return place in self._owners[claim.first : claim.last + 1]
 
     def places(self) -> list[Place]:
         """Return the places of all primaries, in the order in which everybody asks them.

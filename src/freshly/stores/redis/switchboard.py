@@ -24,6 +24,7 @@ from .nodes import Nodes
 from .routing import Routing, Target
 from .slots import Place
 from .talk import Answer, Talk
+from .vetting import NodeVetting
 
 # Turns that one call takes at most. A slot that moves takes two or three.
 TURNS = 8
@@ -97,15 +98,16 @@ class Switchboard(Talk):
             return known
         lines = self._lines.setdefault(place, self._lines_to(place))
 
-        async def vet() -> bool:
-            instant = monotonic()
-            # Connections that are opened together are vetted together.
-            await self._chorus.let_others()
-            await self._discovery.begun_after(instant, place)
-            return self.nodes.may_serve(place)
-
+        vetting = NodeVetting(
+            place,
+            self.nodes,
+            self._chorus,
+            self._discovery,
+            self._layout,
+            timeout=self._timeout,
+        )
         made = Conversation(
-            self.nodes.primary(place), lines, self._layout, self._met, self._max_ttl / 1000, vet
+            self.nodes.primary(place), lines, self._layout, self._met, self._max_ttl / 1000, vetting
         )
         return self._conversations.setdefault(place, made)
 

@@ -16,6 +16,7 @@ from .failures import FAILURES, explained, no_answer
 from .line import Line
 from .lines import Errand, Greet
 from .scripts import Command
+from .slots import Place
 
 T = TypeVar("T")
 
@@ -34,6 +35,10 @@ class BlockingWire:
     def __init__(self, connection: Any, *, in_chorus: bool = False) -> None:
         self._connection = connection
         self._in_chorus = in_chorus
+
+    @property
+    def place(self) -> Place:
+        return self._connection.host, int(self._connection.port)
 
     async def exchange(self, commands: Sequence[Command]) -> list[Any]:
         connection = self._connection
