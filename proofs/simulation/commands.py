@@ -87,7 +87,7 @@ def hget(data: Database, words: Words) -> Any:
 
 def hmget(data: Database, words: Words) -> Any:
     found = _hash(data, words[0]) or {}
-    return [found.get(field) for field in words[1:]]
+    return list(map(found.get, words[1:]))
 
 
 def hgetall(data: Database, words: Words) -> Any:

@@ -27,6 +27,7 @@ import redis.utils
 
 import freshly
 import freshly.stores.redis.opening
+import freshly.stores.redis.presence
 
 from .actors import Actor, ActorEvent, turn
 from .sockets import ActorSockets
@@ -48,6 +49,9 @@ def _modules() -> list[ModuleType]:
 
 #: Seconds between two tries of a store that is down: many, in a history of a few seconds.
 PAUSE = 0.05
+#: Places for what a store knows of its keys: the megabyte of a real one takes longer to clear than
+#: some histories to play.
+PLACES = 1 << 10
 
 
 class Tokens:
@@ -83,6 +87,7 @@ def installed(*, is_stepped: bool = False) -> Iterator[Tokens]:
                 _replace(undo, module, name, instead[value])
     _replace(undo, redis.connection, "socket", ActorSockets())
     _replace(undo, freshly.stores.redis.opening, "DEFAULT_PAUSE", PAUSE)
+    _replace(undo, freshly.stores.redis.presence, "PLACES", PLACES)
     # Read from the file of the package for each connection otherwise.
     _replace(undo, redis.utils, "get_lib_version", cache(redis.utils.get_lib_version))
     # What fails here fails on purpose.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from contextvars import Context
+from heapq import heappop
 from threading import get_ident
 from typing import Any
 
@@ -18,6 +20,8 @@ RESOLUTION = 1e-9
 TURN = 1e-6
 #: Turns that a loop gets to end what is cancelled in it.
 LAST_TURNS = 50
+#: Up to so many timers, asyncio clears none away but those that are first.
+FEW_TIMERS = 100
 
 Dial = Callable[[Callable[[], Any], str], Any]
 
@@ -58,20 +62,47 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         if due != self._armed or self.is_paused:
             # Another turn came before this one, and saw to the next.
             return
-        self._armed = None
-        self._run_now()
-        self._arm()
+        while True:
+            self._armed = None
+            self._run_now()
+            soon = self._next_turn()
+            if soon is None:
+                return
+            if not self._world.goes_to(soon):
+                self._arm(soon)
+                return
 
     def _run_now(self) -> None:
         asyncio._set_running_loop(self)
         self.is_running_now = True
         turn.home = self._home
         try:
-            self._run_once()  # type: ignore[attr-defined]
+            self._run_once()
         finally:
             turn.home = None
             self.is_running_now = False
             asyncio._set_running_loop(None)
+
+    def _run_once(self) -> None:
+        # What asyncio does, without its selector, its debug mode, and its care for slow callbacks.
+        ready: deque[Any] = self._ready  # type: ignore[attr-defined]
+        timers: list[Any] = self._scheduled  # type: ignore[attr-defined]
+        if len(timers) > FEW_TIMERS:
+            super()._run_once()  # type: ignore[misc]
+            return
+        while timers and timers[0]._cancelled:
+            self._timer_cancelled_count -= 1  # type: ignore[attr-defined]
+            heappop(timers)._scheduled = False
+        if timers:
+            end = self.time() + RESOLUTION
+            while timers and timers[0]._when < end:
+                handle = heappop(timers)
+                handle._scheduled = False
+                ready.append(handle)
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
 
     def pause(self) -> None:
         self.is_paused = True
@@ -79,7 +110,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def go_on(self) -> None:
         self.is_paused = False
-        self._arm()
+        self._see_to_it()
 
     def end(self) -> None:
         """Cancel what is in it, and close it. What comes of that has no effect any more."""
@@ -94,16 +125,26 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._thread_id = None
         self.close()
 
-    def _arm(self) -> None:
-        if self.is_running_now or self.is_paused:
-            return
+    def _next_turn(self) -> float | None:
+        """Return when there is something to do, ``None`` if nothing is in sight."""
+        if self.is_paused:
+            return None
+        soon = self._world.now + TURN
         if self._ready:  # type: ignore[attr-defined]
-            due = self._world.now + TURN
-        elif self._scheduled:  # type: ignore[attr-defined]
-            when = self._scheduled[0].when()  # type: ignore[attr-defined]
-            due = max(self._world.now + TURN, (when - self._offset) / self._rate)
-        else:
+            return soon
+        if self._scheduled:  # type: ignore[attr-defined]
+            when: float = self._scheduled[0]._when  # type: ignore[attr-defined]
+            return max(soon, (when - self._offset) / self._rate)
+        return None
+
+    def _see_to_it(self) -> None:
+        if self.is_running_now:
             return
+        due = self._next_turn()
+        if due is not None:
+            self._arm(due)
+
+    def _arm(self, due: float) -> None:
         if self._armed is None or due < self._armed:
             self._armed = due
             self._world.at(due, lambda: self._turn(due))
@@ -122,8 +163,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
-        handle = super().call_soon(callback, *args, context=context)
-        self._arm()
+        self._check_closed()  # type: ignore[attr-defined]
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)  # type: ignore[attr-defined]
+        self._see_to_it()
         return handle
 
     def call_soon_threadsafe(  # type: ignore[override]
@@ -139,7 +182,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         handle = super().call_at(when, callback, *args, context=context)
-        self._arm()
+        self._see_to_it()
         return handle
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:

@@ -66,10 +66,13 @@ class Scripts:
 
     def _ask(self, *words: Any) -> Any:
         assert self._call is not None
-        return self._to_lua(self._call([_as_argument(word) for word in words]))
+        reply = self._call([w if type(w) is bytes else _as_argument(w) for w in words])
+        return reply if type(reply) is bytes else self._to_lua(reply)
 
     def _to_lua(self, reply: Any) -> Any:
         match reply:
+            case bytes():
+                return reply
             case None:
                 return False
             case bool():
@@ -88,6 +91,8 @@ class Scripts:
                 return reply
 
     def _from_lua(self, reply: Any) -> Any:
+        if isinstance(reply, bytes):
+            return reply
         if reply is None or reply is False:
             return None
         if reply is True:

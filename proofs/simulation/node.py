@@ -6,6 +6,7 @@ It executes one command, or one script, at a time, in the order in which they co
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from hashlib import sha1
 from random import Random
 from typing import Any
@@ -32,6 +33,22 @@ def random_id(chance: Random) -> str:
 
 def unknown(name: bytes) -> Failure:
     return Failure(f"ERR unknown command '{name.decode()}'")
+
+
+@lru_cache(maxsize=64)
+def _information(
+    version: str, run_id: str, replid: str, is_master: bool, sections: tuple[bytes, ...]
+) -> Verbatim:
+    server = f"# Server\r\nredis_version:{version}\r\nrun_id:{run_id}\r\n"
+    role = "master" if is_master else "slave"
+    replication = f"# Replication\r\nrole:{role}\r\nconnected_slaves:0\r\nmaster_replid:{replid}\r\n"
+    match sections:
+        case (b"server",):
+            return Verbatim(server.encode())
+        case (b"replication",):
+            return Verbatim(replication.encode())
+        case _:
+            return Verbatim((server + "\r\n" + replication).encode())
 
 
 class Node:
@@ -162,18 +179,8 @@ class Node:
         return [b"%d" % (microseconds // 1_000_000), b"%d" % (microseconds % 1_000_000)]
 
     def _info(self, words: Sequence[bytes]) -> Any:
-        server = f"# Server\r\nredis_version:{self.version}\r\nrun_id:{self.run_id}\r\n"
-        role = "master" if self.is_master else "slave"
-        replication = (
-            f"# Replication\r\nrole:{role}\r\nconnected_slaves:0\r\nmaster_replid:{self.replid}\r\n"
-        )
-        match [word.lower() for word in words]:
-            case [b"server"]:
-                return Verbatim(server.encode())
-            case [b"replication"]:
-                return Verbatim(replication.encode())
-            case _:
-                return Verbatim((server + "\r\n" + replication).encode())
+        sections = tuple([word.lower() for word in words])
+        return _information(self.version, self.run_id, self.replid, self.is_master, sections)
 
     def _role(self, words: Sequence[bytes]) -> Any:
         if self.is_master:

@@ -53,7 +53,7 @@ def written(reply: Any, protocol: int) -> bytes:
         case None:
             return b"_\r\n" if protocol == 3 else b"$-1\r\n"
         case list():
-            return b"*%d\r\n" % len(reply) + b"".join(written(part, protocol) for part in reply)
+            return b"*%d\r\n%b" % (len(reply), _all_written(reply, protocol))
         case Status(text):
             return b"+%b\r\n" % text
         case Failure(said):
@@ -64,9 +64,13 @@ def written(reply: Any, protocol: int) -> bytes:
             return written(text, protocol)
         case Pairs(flat):
             head = b"%%%d\r\n" % (len(flat) // 2) if protocol == 3 else b"*%d\r\n" % len(flat)
-            return head + b"".join(written(part, protocol) for part in flat)
+            return head + _all_written(flat, protocol)
         case Push(parts):
             head = b">%d\r\n" if protocol == 3 else b"*%d\r\n"
-            return head % len(parts) + b"".join(written(part, protocol) for part in parts)
+            return head % len(parts) + _all_written(parts, protocol)
         case _:
             raise TypeError(f"{reply!r} is no reply")
+
+
+def _all_written(parts: list[Any], protocol: int) -> bytes:
+    return b"".join([written(part, protocol) for part in parts])

@@ -12,6 +12,8 @@ from .reply import OK, Failure, Push, written
 
 _KINDS = {b"SUBSCRIBE": b"message", b"SSUBSCRIBE": b"smessage"}
 _ENDS = {b"UNSUBSCRIBE": b"message", b"SUNSUBSCRIBE": b"smessage"}
+#: What concerns the connection, and not the data.
+_OWN = frozenset((*_KINDS, *_ENDS, b"HELLO", b"CLIENT"))
 
 
 class Session:
@@ -42,22 +44,20 @@ class Session:
 
     def _replies(self, words: Sequence[bytes]) -> list[Any]:
         name = words[0].upper()
+        if name not in _OWN:
+            return [self._node.execute(words)]
         if name in (b"SSUBSCRIBE", b"SUNSUBSCRIBE") and not self._node.is_modern:
             return [unknown(name)]
         if name in _KINDS:
             return [self._join(_KINDS[name], name, channel) for channel in words[1:]]
         if name in _ENDS:
             return [self._part(_ENDS[name], name, channel) for channel in words[1:]]
-        match name:
-            case b"HELLO":
-                if len(words) > 1:
-                    self._protocol = int(words[1])
-                return [self._node.hello(self._protocol)]
-            case b"CLIENT":
-                known = words[1].upper() in (b"SETINFO", b"SETNAME")
-                return [OK if known else Failure("ERR unknown subcommand")]
-            case _:
-                return [self._node.execute(words)]
+        if name == b"HELLO":
+            if len(words) > 1:
+                self._protocol = int(words[1])
+            return [self._node.hello(self._protocol)]
+        known = words[1].upper() in (b"SETINFO", b"SETNAME")
+        return [OK if known else Failure("ERR unknown subcommand")]
 
     def _join(self, kind: bytes, name: bytes, channel: bytes) -> Push:
         self._channels[kind, channel] = None

@@ -24,6 +24,7 @@ class World:
         self.now = 0.0
         self.steps = 0
         self._is_over = False
+        self._until, self._most = 0.0, 0
         self._order = count()
         self._due: list[tuple[float, int, Callable[[], None]]] = []
 
@@ -32,10 +33,21 @@ class World:
         return Random(f"{self.seed} {who}")
 
     def at(self, instant: float, act: Callable[[], None]) -> None:
-        heappush(self._due, (max(instant, self.now), next(self._order), act))
+        heappush(self._due, (instant if instant > self.now else self.now, next(self._order), act))
 
     def after(self, seconds: float, act: Callable[[], None]) -> None:
         self.at(self.now + seconds, act)
+
+    def goes_to(self, instant: float) -> bool:
+        """Move to ``instant`` if nothing else would happen before it, or at it.
+
+        Who has asked goes on as if called back there: the same step, without the way over the heap.
+        """
+        due = self._due
+        if self._is_over or instant > self._until or (due and due[0][0] <= instant):
+            return False
+        self._begin_step(instant)
+        return True
 
     def stop(self) -> None:
         self._is_over = True
@@ -47,13 +59,17 @@ class World:
             Endless: after ``most`` steps.
         """
         due = self._due
+        self._until, self._most = until, most
         while due and not self._is_over:
             instant, _, act = due[0]
             if instant > until:
                 return
             heappop(due)
-            self.now = instant
-            self.steps += 1
-            if self.steps > most:
-                raise Endless(f"{most} steps, and no end at {self.now:.3f} s")
+            self._begin_step(instant)
             act()
+
+    def _begin_step(self, instant: float) -> None:
+        self.now = instant
+        self.steps += 1
+        if self.steps > self._most:
+            raise Endless(f"{self._most} steps, and no end at {instant:.3f} s")
