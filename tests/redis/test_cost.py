@@ -18,6 +18,8 @@ Trips = list[list[str]]
 A_READ = ["GET", "HMGET", "TIME", "INFO"]
 # The same of what is not known to lie there: a script takes the lease of its key if it does not.
 A_BID = ["GET", "EVALSHA", "HMGET", "TIME", "INFO"]
+# What a new connection asks first: who is at the other end.
+GREETING = ["INFO", "INFO"]
 
 
 async def test_a_hit_is_one_round_trip(open_cache: Open, round_trips: Trips) -> None:
@@ -96,9 +98,9 @@ async def test_the_leases_of_many_readers_are_one_question(
     await asyncio.gather(*(get_user(user_id // 2) for user_id in range(20)))
 
     assert round_trips[0] == ["MGET", "EVALSHA", "HMGET", "TIME", "INFO"]
-    after = [command for trip in round_trips[1:] for command in trip]
-    assert len(after) >= 10, "each of ten entries lands"
-    assert set(after) <= {"EVALSHA", "EVAL"}, "nobody claims a second time"
+    # On a busy machine the landings need a second connection, which is greeted first.
+    after = [command for trip in round_trips[1:] if trip != GREETING for command in trip]
+    assert after == ["EVALSHA"] * 10, "each of ten entries lands, and nobody claims a second time"
     assert not server.admin.keys("*:l")
 
 
