@@ -90,7 +90,7 @@ clean: ## Remove everything that make made
 # tests, as ARGS="-k contract".
 REDIS_VERSIONS := 6 7 8
 
-test-redis-matrix: ## Run the tests of Redis on each redis-py from 6 on
+test-redis-matrix: ## Run the tests of Redis, Sentinel and Cluster on each redis-py from 6 on
 	@set -e; for version in $(REDIS_VERSIONS); do \
 		$(MAKE) --no-print-directory VENV=.venv-redis$$version REDIS_VERSION=$$version test-redis </dev/null; \
 	done
@@ -98,7 +98,7 @@ test-redis-matrix: ## Run the tests of Redis on each redis-py from 6 on
 test-redis: $(VENV)/.redis
 	@$(BIN)/python -c 'import importlib.metadata as m, importlib.util as u; \
 		print("redis-py", m.version("redis"), "with" if u.find_spec("hiredis") else "without", "hiredis")'
-	$(BIN)/python -m pytest -m "not slow" tests/redis $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" tests/redis tests/groups tests/faults $(ARGS)
 
 $(VENV)/.redis: pyproject.toml | $(BIN)/python
 	@echo "Installing what the tests of Redis need ..."

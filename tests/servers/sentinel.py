@@ -106,7 +106,7 @@ class Sentinels:
     def _is_whole(self) -> bool:
         try:
             ports = {watcher.primary_port() for watcher in self.watchers}
-            states: list[Any] = [one.admin.sentinel_master(SERVICE) for one in self.watchers]
+            states = self._told("SENTINEL MASTER")
             return (
                 len(ports) == 1
                 and all(state["num-slaves"] == 2 for state in states)
@@ -116,6 +116,10 @@ class Sentinels:
             )
         except redis.RedisError:
             return False
+
+    def _told(self, command: str) -> list[Any]:
+        """Return the answer of each sentinel. redis-py 6 fails in its own methods for them."""
+        return [one.admin.execute_command(command, SERVICE) for one in self.watchers]
 
     def _is_replicated(self) -> bool:
         told = [server.admin.info("replication") for server in self.servers]
@@ -154,7 +158,7 @@ class Sentinels:
         ports = {server.port for server in servers}
 
         def is_known() -> bool:
-            told: list[Any] = [one.admin.sentinel_slaves(SERVICE) for one in self.watchers]
+            told = self._told("SENTINEL SLAVES")
             return all(
                 one["slave-priority"] == priority
                 for some in told

@@ -33,6 +33,10 @@ from .slots import Place
 # has asked later than that would have seen its end, since Sentinels take longer to promote another one.
 SILENCE = 2
 
+# By name, since the methods of redis-py 6 add an argument that its own plain client does not take.
+STATE = "SENTINEL MASTER"
+PLACE = "SENTINEL GET-MASTER-ADDR-BY-NAME"
+
 _blocking: Any = redis.connection
 _awaited: Any = awaited_connection
 _sentinel: Any = redis.sentinel
@@ -123,8 +127,8 @@ class Sentinels:
 
     def _told_by(self, client: Any) -> View | Exception:
         try:
-            state = client.sentinel_master(self._service)
-            place = client.sentinel_get_master_addr_by_name(self._service)
+            state = client.execute_command(STATE, self._service)
+            place = client.execute_command(PLACE, self._service)
         except FAILURES as error:
             return error
         finally:
@@ -133,8 +137,8 @@ class Sentinels:
 
     async def _told_awaited_by(self, client: Any) -> View | Exception:
         try:
-            state = await client.sentinel_master(self._service)
-            place = await client.sentinel_get_master_addr_by_name(self._service)
+            state = await client.execute_command(STATE, self._service)
+            place = await client.execute_command(PLACE, self._service)
         except FAILURES as error:
             return error
         finally:
