@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         NotModified,
         PartlyInvalidatedError,
         StoreError,
+        UnconfirmedError,
     )
     from .handles import AsyncCached, BlockingCached
     from .timeofday import until
@@ -62,6 +63,7 @@ __all__ = [
     "StoreError",
     "Token",
     "Transaction",
+    "UnconfirmedError",
     "cache",
     "register_type",
     "until",

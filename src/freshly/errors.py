@@ -22,6 +22,7 @@ __all__ = [
     "PartlyInvalidatedError",
     "StoreError",
     "StoreUnreachableError",
+    "UnconfirmedError",
 ]
 
 
@@ -142,6 +143,28 @@ class PartlyInvalidatedError(StoreError):
 
     def __reduce__(self) -> tuple[type[PartlyInvalidatedError], tuple[Any, ...]]:
         return type(self), (self.delivered, self.failed, self.cause)
+
+
+class UnconfirmedError(StoreError):
+    """An invalidation was carried out, and not enough replicas said in time that they have it.
+
+    Nobody gets an older value from the primary, but a failover may lose the invalidation. It is tried
+    again until ``replicas`` of them confirm it; ``confirmed`` did within ``seconds``.
+    """
+
+    def __init__(self, server: str, confirmed: int, replicas: int, seconds: float) -> None:
+        self.server = server
+        self.confirmed = confirmed
+        self.replicas = replicas
+        self.seconds = seconds
+        super().__init__(
+            f"{server} has carried out the invalidation, but {confirmed} of wait_replicas={replicas} "
+            f"confirmed it within wait_timeout={seconds:g} seconds: a failover may lose it, so it is "
+            f"tried again until they do"
+        )
+
+    def __reduce__(self) -> tuple[type[UnconfirmedError], tuple[Any, ...]]:
+        return type(self), (self.server, self.confirmed, self.replicas, self.seconds)
 
 
 class FreshlyWarning(UserWarning):

@@ -8,4 +8,5 @@ from tests.servers.fixtures import (  # noqa: F401
     server,
     server_kind,
     servers,
+    start_server,
 )

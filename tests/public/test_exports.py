@@ -29,6 +29,7 @@ EXPORTS = [
     "StoreError",
     "Token",
     "Transaction",
+    "UnconfirmedError",
     "cache",
     "register_type",
     "until",

@@ -34,6 +34,8 @@ NETWORK_OPTIONS = (
     "on_encode_error",
     "pool_size",
     "timeout",
+    "wait_replicas",
+    "wait_timeout",
 )
 #: What is said to the cache, whatever its store.
 CACHE_OPTIONS = ("max_refreshes",)
@@ -209,6 +211,7 @@ def _redis(url: str, options: dict[str, Any], world: World) -> Store:
         max_staleness=max_staleness,
         timeout=timeout,
         pool_size=_take(options, "pool_size", DEFAULT_POOL_SIZE, count),
+        copies=_copies(options, timeout),
         world=world,
     )
     if near is None:
@@ -271,6 +274,26 @@ def _near_options(near: object) -> dict[str, Any]:
     if "max_bytes" in given:
         checked["max_bytes"] = _bytes(given["max_bytes"], "max_bytes")
     return checked
+
+
+def _copies(options: Mapping[str, Any], timeout: float) -> tuple[int, float] | None:
+    """Return how many replicas an invalidation waits for, and for how many seconds."""
+    if "wait_replicas" not in options:
+        if "wait_timeout" in options:
+            raise ConfigurationError(
+                f"wait_timeout={options['wait_timeout']!r} is how long replicas have to confirm an "
+                f"invalidation, and none is asked to: add wait_replicas=1, or leave it out"
+            )
+        return None
+    longest = timeout / 2
+    replicas = count(options["wait_replicas"], "wait_replicas")
+    span = _take(options, "wait_timeout", longest, seconds)
+    if not 0.001 <= span <= longest:
+        raise ConfigurationError(
+            f"wait_timeout={options.get('wait_timeout', span)!r} leaves no time for the answer within "
+            f"timeout={timeout:g} seconds: give from 1 ms to half of it"
+        )
+    return replicas, span
 
 
 def _staleness(value: Any, option: str) -> float:

@@ -12,6 +12,7 @@ from redis.exceptions import ResponseError
 
 from ...errors import StoreError
 from ..watch import Turn, Watch
+from .copies import Copies
 from .failures import FAILURES, explained, is_elsewhere, is_not_primary
 from .layout import HEAD, Layout
 from .line import WHAT_TIME, WHO_ANSWERS, WHO_ARE_YOU, Line, Question, replicas_in
@@ -35,6 +36,7 @@ class Request(NamedTuple):
     count only if the primary gave them. ``tolerant`` leaves the error of a value of another type among
     them. ``timed`` asks for the time as well. ``always`` asks a server that seems down, too. ``asking``
     is for one that has been told of these questions by the node that is about to hand them over.
+    ``copies`` have to be confirmed.
     """
 
     questions: Sequence[Question]
@@ -45,10 +47,13 @@ class Request(NamedTuple):
     always: bool = False
     asking: bool = False
     homes: Sequence[int | None] = ()
+    copies: Copies | None = None
 
     @property
     def extras(self) -> list[Question]:
         extras: list[Question] = [WHAT_TIME] * self.timed
+        if self.copies is not None:
+            extras.append(self.copies.question)
         return extras + [WHO_ANSWERS] * self.proven
 
 
@@ -87,11 +92,15 @@ class Conversation(Talk):
         always: bool = False,
         timed: bool = False,
         partly: bool = False,
+        copies: Copies | None = None,
     ) -> Answer:
         # Where another one may replace it, that it has still its replicas says that it was not
         # superseded when it answered.
         proven = self.primary.is_replaceable
-        return await self._ask(Request(questions, self._all, proven=proven, always=always, timed=timed))
+        request = Request(
+            questions, self._all, proven=proven, always=always, timed=timed, copies=copies
+        )
+        return await self._ask(request)
 
     async def primaries(self) -> Sequence[Place | None]:
         return [None]
@@ -157,6 +166,8 @@ class Conversation(Talk):
         assert line.fence is not None
         count = len(request.questions)
         time = _milliseconds(replies[count]) if request.timed else 0.0
+        if request.copies is not None and not all(map(is_elsewhere, replies[:count])):
+            request.copies.check(replies[count + request.timed], self.primary.server)
         return Answer(replies[:count], [Witness(line.fence, time)] * count)
 
     async def _replies(self, request: Request, line: Line) -> list[Any] | None:

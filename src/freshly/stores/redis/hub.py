@@ -10,6 +10,7 @@ from ...core.undelivered import Undelivered
 from ...errors import PartlyInvalidatedError, StoreError
 from ..delivery import Delivery
 from .codecs import Codecs
+from .copies import Copies
 from .journal import Journal
 from .keeper import Keeper
 from .kept import Kept
@@ -34,6 +35,7 @@ class Hub:
         shift: Callable[[], float],
         delivery: Callable[[Undelivered], Delivery],
         keeper: Keeper,
+        copies: Copies | None = None,
     ) -> None:
         self.layout = layout
         self.codecs = codecs
@@ -41,6 +43,8 @@ class Hub:
         self._shift = shift
         self._make_delivery = delivery
         self.keeper = keeper
+        #: What invalidations wait for besides.
+        self.copies = copies
         self.invalidations = 0
         self.journal = Journal(now)
         self.met = Met(self.journal)

@@ -77,7 +77,7 @@ class Invalidations:
         self._hub.invalidations += 1
         self._hub.journal.note(None)
         with self._hub.owing(everything=True):
-            answer = await self._talk.write(self._talk.clearing(), partly=True)
+            answer = await self._talk.write(self._talk.clearing(), partly=True, copies=self._hub.copies)
             if answer.failures:
                 cause = next(iter(answer.failures.values()))
                 raise PartlyInvalidatedError((), (), str(cause)) from cause
@@ -93,7 +93,7 @@ class Invalidations:
         """Do what a parcel of undelivered invalidations says, whether or not the store seems down."""
         if parcel.everything:
             self._hub.journal.note(None)
-            await self._talk.write(self._talk.clearing(), always=True)
+            await self._talk.write(self._talk.clearing(), always=True, copies=self._hub.copies)
             return
         groups = (
             (TAG, parcel.tags),

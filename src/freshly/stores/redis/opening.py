@@ -22,6 +22,7 @@ from .asking import Asking, AskingTogether
 from .cluster import DEFAULT_BUCKETS, buckets_of, cluster_address, sides
 from .codecs import Codecs
 from .conversation import Conversation
+from .copies import Copies
 from .hub import Hub
 from .keeper import Keeper
 from .layout import Layout
@@ -76,6 +77,7 @@ def open_redis(
     max_ttl: float,
     timeout: float,
     pool_size: int,
+    copies: tuple[int, float] | None,
     world: World,
 ) -> RedisStore:
     """Return the awaited side of the store; its twin is the other."""
@@ -114,6 +116,7 @@ def open_redis(
         shift=_shift_of(world.clock),
         delivery=delivery,
         keeper=Keeper(lease, prolong),
+        copies=None if copies is None else Copies(copies[0], round(copies[1] * 1000)),
     )
     if is_cluster(url):
         found = cluster_address(url, options, timeout)

@@ -51,7 +51,14 @@ class Stamps:
         if not calls:
             return Stamped(Answer([], []), Moment(positions), found)
         questions = [*first, *(call for _, _, call in calls)]
-        answer = await self._talk.write(questions, always=always, timed=bool(first), partly=not first)
+        answer = await self._talk.write(
+            questions,
+            always=always,
+            timed=bool(first),
+            partly=not first,
+            # A value that is set by hand is nothing that has to be known after a failover.
+            copies=None if first else self._hub.copies,
+        )
         failed: dict[bytes, StoreError] = {}
         for place, (bucket, some, _) in enumerate(calls, len(first)):
             if place in answer.failures:

@@ -14,6 +14,7 @@ from typing import Any
 from ...errors import StoreError, StoreUnreachableError
 from .chorus import Chorus
 from .conversation import Conversation, Request
+from .copies import Copies
 from .discovery import Discovery
 from .failures import no_answer
 from .layout import HEAD, Layout
@@ -70,8 +71,9 @@ class Switchboard(Talk):
         always: bool = False,
         timed: bool = False,
         partly: bool = False,
+        copies: Copies | None = None,
     ) -> Answer:
-        request = Request((), (), proven=True, always=always, timed=timed)
+        request = Request((), (), proven=True, always=always, timed=timed, copies=copies)
         return await self._ask(questions, request, partly=partly)
 
     async def primaries(self) -> Sequence[Place | None]:

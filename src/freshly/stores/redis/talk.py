@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...errors import StoreError
+from .copies import Copies
 from .line import Question
 from .phrases import Phrases
 from .slots import Place
@@ -50,11 +51,13 @@ class Talk(Phrases):
         always: bool = False,
         timed: bool = False,
         partly: bool = False,
+        copies: Copies | None = None,
     ) -> Answer:
         """Return the replies. Scripts among the questions see to it that a primary runs them.
 
         ``always`` asks a server that seems down, too. ``partly`` is for callers who can tell which of
-        their questions were answered: while one was, the others are among the failures.
+        their questions were answered: while one was, the others are among the failures. ``copies`` are
+        waited for, where replicas have to have what was written.
         """
 
     @abstractmethod
