@@ -1,8 +1,8 @@
 """Tests, collected once, and played to changed cores in forked processes.
 
 The core is imported and the tests are collected by the parent. A child swaps the code of one function,
-which everybody holds already, runs the tests that call it until one fails, and ends. So a change costs
-what its tests cost, and nothing has to be imported or written again.
+which everybody holds already, runs the tests that reach the changed line until one fails, and ends. So
+a change costs what its tests cost, and nothing has to be imported or written again.
 """
 
 from __future__ import annotations
@@ -15,162 +15,175 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import CodeType, FrameType, FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 import pytest
 
+from .reach import Reach, Watch, in_turn, keep, load
 from .sites import Site
 
 #: Seconds for what a changed core does, at least, and how many times as long as the tests took before.
-PATIENCE = 20.0
+PATIENCE = 30.0
 TIMES = 8.0
-#: Tests of one change at most: some functions are called by all.
-MOST_TESTS = 400
+#: Tests whose lines are noted by one child.
+PORTION = 200
 
 #: A function: its file, its name and its first line.
 Place = tuple[str, str, int]
 Heard = Callable[[Site, str, float], None]
 
 
-class Player:
-    """A plugin of pytest that plays ``sites`` instead of running all tests once."""
+class Player(Watch):
+    """A plugin of pytest that plays ``sites`` instead of running all tests once.
 
-    def __init__(self, core: Path, sites: Sequence[Site], heard: Heard) -> None:
-        self._core = str(core)
+    So many ``jobs`` at a time. Which test runs what is kept in ``kept``.
+    """
+
+    def __init__(
+        self, core: Path, sites: Sequence[Site], heard: Heard, *, kept: Path, jobs: int = 1
+    ) -> None:
+        super().__init__()
+        self._core = core
         self._sites = sites
         self._heard = heard
-        self._has_failed = False
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self._has_failed = self._has_failed or report.failed
+        self._kept = kept
+        self._jobs = jobs
+        self._functions: dict[Place, list[FunctionType]] = {}
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        items = session.items
-        told = self._in_a_child(lambda: self._who_calls_what(items), 3600.0)
-        callers: dict[Place, list[tuple[int, float]]] = {}
-        for number, seconds, places in told or []:
-            for place in places:
-                callers.setdefault((place[0], place[1], place[2]), []).append((number, seconds))
+        # What the children print is not what this run has to say.
+        plugins = session.config.pluginmanager
+        plugins.unregister(plugins.getplugin("terminalreporter"))
+        reach = self._reach(session.items)
+        self._functions = functions()
+        # What the children share with this process stays as it is.
+        gc.collect()
+        gc.freeze()
+        running: list[tuple[Site, Child, int]] = []
         for site in self._sites:
-            began = time.monotonic()
-            outcome = self._outcome(site, items, callers)
-            self._heard(site, outcome, time.monotonic() - began)
+            callers = reach.callers(site, session.items)
+            if not callers:
+                self._heard(site, "SURVIVES: reached by no test", 0.0)
+                continue
+            if len(running) == self._jobs:
+                self._hear_one_of(running)
+            limit = PATIENCE + TIMES * sum(seconds for _, seconds in callers)
+            child = Child(lambda: self._fails(site, [item for item, _ in callers]), limit)  # noqa: B023
+            running.append((site, child, len(callers)))
+        while running:
+            self._hear_one_of(running)
         return True
 
-    def _outcome(
-        self,
-        site: Site,
-        items: Sequence[pytest.Item],
-        callers: dict[Place, list[tuple[int, float]]],
-    ) -> str:
-        mine = callers.get((str(site.path), site.function, site.first), [])
-        if not mine:
-            return "called by no test"
-        # Those that are quick first, since one that fails is enough; the file of the same name before.
-        name = f"test_{site.path.stem}.py"
-        mine = sorted(mine, key=lambda one: (items[one[0]].path.name != name, one[1]))[:MOST_TESTS]
-        limit = PATIENCE + TIMES * sum(seconds for _, seconds in mine)
-        chosen = [items[number] for number, _ in mine]
-        has_failed = self._in_a_child(lambda: self._fails(site, chosen), limit)
-        match has_failed:
-            case None:
-                return "noticed: it did not end well"
-            case True:
-                return "noticed"
-            case "untried":
-                return "untried: its code cannot be swapped"
-            case _:
-                return f"SURVIVES {len(chosen)} tests"
+    def _hear_one_of(self, running: list[tuple[Site, Child, int]]) -> None:
+        pause = threading.Event()
+        while not (ended := [one for one in running if one[1].has_ended()]):
+            pause.wait(0.01)
+        for one in ended:
+            running.remove(one)
+            site, child, tests = one
+            self._heard(site, _said(child.answer(), tests), child.seconds)
 
-    # -- in a child ----------------------------------------------------------------------------
+    def _reach(self, items: Sequence[pytest.Item]) -> Reach:
+        reach = load(self._kept, self._core)
+        unknown = reach.unknown(items)
+        for start in range(0, len(unknown), PORTION):
+            portion = unknown[start : start + PORTION]
+            child = Child(lambda: list(self.told(portion, self._core)), 3600.0)  # noqa: B023
+            child.wait()
+            for key, seconds, lines in child.answer() or ():
+                reach.tests[key] = seconds, lines
+            print(f"\r{start + len(portion)} of {len(unknown)} tests noted", end="", file=sys.stderr)
+            keep(reach, self._kept)
+        return reach
 
-    def _in_a_child(self, work: Callable[[], Any], limit: float) -> Any:
-        """Return what ``work`` returned, ``None`` if it ended in another way."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "answer"
-            sys.stdout.flush()
-            child = os.fork()
-            if child == 0:
-                self._answer(work, path)
-            until, pause = time.monotonic() + limit, threading.Event()
-            while os.waitpid(child, os.WNOHANG)[0] == 0:
-                if time.monotonic() > until:
-                    os.kill(child, signal.SIGKILL)
-                    os.waitpid(child, 0)
-                    return None
-                pause.wait(0.02)
-            return json.loads(path.read_text()) if path.exists() else None
-
-    def _answer(self, work: Callable[[], Any], path: Path) -> None:
-        silence = os.open(os.devnull, os.O_RDWR)
-        for number in range(3):
-            os.dup2(silence, number)
-        try:
-            answer = json.dumps(work())
-            path.with_suffix(".new").write_text(answer)
-            path.with_suffix(".new").rename(path)
-        finally:
-            os._exit(0)
-
-    def _fails(self, site: Site, items: Sequence[pytest.Item]) -> bool | str:
-        if not swap(site):
+    def _fails(self, site: Site, items: Sequence[pytest.Item]) -> str:
+        if not swap(site, self._functions):
             return "untried"
-        for item, following in _in_turn(items):
+        for item, following in in_turn(items):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-            if self._has_failed:
-                return True
+            if self.has_failed:
+                return item.nodeid
+        return ""
+
+
+def _said(answer: Any, tests: int) -> str:
+    match answer:
+        case None:
+            return "noticed: it did not end well"
+        case "untried":
+            return "untried: its code cannot be swapped"
+        case "":
+            return f"SURVIVES {tests} tests"
+        case _:
+            return f"noticed by {answer}"
+
+
+class Child:
+    """A forked process that does ``work``, silently, for ``limit`` seconds at most."""
+
+    def __init__(self, work: Callable[[], Any], limit: float) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        self._path = Path(self._folder.name) / "answer"
+        self._began = time.monotonic()
+        self._limit = limit
+        self.seconds = 0.0
+        sys.stdout.flush()
+        self._child = os.fork()
+        if self._child == 0:
+            _answer(work, self._path)
+
+    def has_ended(self) -> bool:
+        self.seconds = time.monotonic() - self._began
+        if os.waitpid(self._child, os.WNOHANG)[0]:
+            return True
+        if self.seconds > self._limit:
+            os.kill(self._child, signal.SIGKILL)
+            os.waitpid(self._child, 0)
+            return True
         return False
 
-    def _who_calls_what(self, items: Sequence[pytest.Item]) -> list[Any]:
-        """Return of each test that passes its number, its seconds, and the functions that it calls."""
-        told: list[Any] = []
-        for number, (item, following) in enumerate(_in_turn(items)):
-            self._has_failed = False
-            began = time.monotonic()
-            with _noted(self._core) as places:
-                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-            if not self._has_failed:
-                told.append((number, time.monotonic() - began, sorted(places)))
-        return told
+    def wait(self) -> None:
+        pause = threading.Event()
+        while not self.has_ended():
+            pause.wait(0.02)
+
+    def answer(self) -> Any:
+        """Return what ``work`` returned, ``None`` if it ended in another way. Once."""
+        with self._folder:
+            return json.loads(self._path.read_text()) if self._path.exists() else None
 
 
-def _in_turn(items: Sequence[pytest.Item]) -> Iterator[tuple[pytest.Item, pytest.Item | None]]:
-    return zip(items, [*items[1:], None], strict=True)
-
-
-@contextmanager
-def _noted(core: str) -> Iterator[set[Place]]:
-    """Note which functions of ``core`` are called, on whatever thread."""
-    places: set[Place] = set()
-
-    def note(frame: FrameType, event: str, argument: object) -> None:
-        code = frame.f_code
-        if event == "call" and code.co_filename.startswith(core):
-            places.add((code.co_filename, code.co_name, code.co_firstlineno))
-
-    threading.setprofile(note)
-    sys.setprofile(note)
+def _answer(work: Callable[[], Any], path: Path) -> None:
+    silence = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(silence, number)
     try:
-        yield places
+        answer = json.dumps(work())
+        path.with_suffix(".new").write_text(answer)
+        path.with_suffix(".new").rename(path)
     finally:
-        sys.setprofile(None)
-        threading.setprofile(None)
+        os._exit(0)
 
 
-def swap(site: Site) -> int:
+def functions() -> dict[Place, list[FunctionType]]:
+    """Return all functions that there are, by where they are written."""
+    found: dict[Place, list[FunctionType]] = {}
+    for one in gc.get_objects():
+        if isinstance(one, FunctionType):
+            code = one.__code__
+            place = code.co_filename, code.co_name, code.co_firstlineno
+            found.setdefault(place, []).append(one)
+    return found
+
+
+def swap(site: Site, among: dict[Place, list[FunctionType]] | None = None) -> int:
     """Give all functions that were made of the changed one's code the changed code; return how many."""
     code: CodeType = site.code()
     place = str(site.path), site.function, site.first
-    found = [
-        one
-        for one in gc.get_objects()
-        if isinstance(one, FunctionType)
-        and (one.__code__.co_filename, one.__code__.co_name, one.__code__.co_firstlineno) == place
-    ]
+    found = (functions() if among is None else among).get(place, [])
     if any(one.__code__.co_freevars != code.co_freevars for one in found):
         return 0
     for one in found:

@@ -44,6 +44,17 @@ class Site:
     line: int
     number: int
     says: str
+    last: int
+
+    @property
+    def lines(self) -> range:
+        """The lines of which one is run whenever what is changed is."""
+        return range(self.line, self.last + 1)
+
+    @property
+    def name(self) -> str:
+        """What stays the same when lines are added above it."""
+        return f"{self.path.stem} {self.function}: {self.says}"
 
     def __str__(self) -> str:
         return f"{self.path.name}:{self.line} {self.function}: {self.says}"
@@ -81,8 +92,10 @@ def _changes_of(path: Path, tree: ast.Module) -> Iterator[tuple[Site, Change]]:
     for function in _functions_of(tree):
         first = min([function.lineno, *(one.lineno for one in function.decorator_list)])
         for number, (node, says, change) in enumerate(_changes_in(function)):
-            line = getattr(node, "lineno", function.lineno)
-            yield Site(path, function.name, first, line, number, says), change
+            what = node.test if isinstance(node, ast.If | ast.While | ast.IfExp) else node
+            line = getattr(what, "lineno", function.lineno)
+            last = getattr(what, "end_lineno", None) or line
+            yield Site(path, function.name, first, line, number, says, last), change
 
 
 def _functions_of(tree: ast.AST) -> Iterator[Function]:

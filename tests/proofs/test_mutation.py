@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -80,3 +81,78 @@ def test_each_change_of_a_module_is_other_code() -> None:
 
     assert len(sites) > 5
     assert all(site.code() != before for site in sites if site.function == "judge")
+
+
+def test_a_condition_is_reached_where_it_is_asked_and_not_where_it_holds(judge: ModuleType) -> None:
+    assert judge.__file__ is not None
+    lines = {site.says: list(site.lines) for site in sites_of(Path(judge.__file__))}
+
+    assert lines["not ttl: not so"] == [5]
+    assert lines["limit <= age < ttl: Lt"] == [8]
+
+
+CORE = """
+def may(age, ttl):
+    if ttl is None:
+        return 1
+    if ttl < 0:
+        return 0
+    return age < ttl
+"""
+TESTS = """
+from core.judging import may
+
+def test_an_age_beyond_is_too_old():
+    assert not may(6, 5)
+
+def test_no_end_is_never_reached():
+    assert may(6, None) == 1
+
+def test_what_fails_anyway_says_nothing():
+    assert may(1, 5) == 3
+"""
+RUN = """
+import sys
+from pathlib import Path
+import pytest
+import core.judging
+from proofs.mutation.player import Player
+from proofs.mutation.sites import sites_of
+
+path = Path(core.judging.__file__)
+heard = lambda site, outcome, seconds: print(f"{site.line} {site.says} -> {outcome}")
+player = Player(path.parent, sites_of(path), heard, kept=Path("kept.json"), jobs=2)
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "test_judging.py"], plugins=[player]))
+"""
+
+
+def test_each_change_is_played_to_the_tests_that_reach_it(tmp_path: Path) -> None:
+    (tmp_path / "core").mkdir()
+    (tmp_path / "core" / "judging.py").write_text(CORE)
+    (tmp_path / "test_judging.py").write_text(TESTS)
+    command = [sys.executable, "-c", RUN]
+    root = Path(__file__).parents[2]
+
+    first, second = (
+        subprocess.run(
+            command,
+            cwd=tmp_path,
+            env={"PYTHONPATH": f"{tmp_path}:{root}", "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for _ in range(2)
+    )
+
+    told = dict(line.split(" -> ") for line in first.stdout.splitlines() if " -> " in line)
+    assert told["3 ttl is None: not so"].startswith("noticed by test_judging.py::test_no_end")
+    assert told["4 return 1: None"].startswith("noticed by")
+    # Both tests that pass, and the second of two answers to what they reach.
+    assert told["5 ttl < 0: LtE"] == "SURVIVES 1 tests"
+    assert told["6 return 0: None"] == "SURVIVES: reached by no test"
+    assert told["7 age < ttl: LtE"] == "SURVIVES 1 tests"
+    assert "3 of 3 tests noted" in first.stderr
+    # The one that fails is tried again, the others are known.
+    assert "1 of 1 tests noted" in second.stderr
+    assert sorted(first.stdout.splitlines()) == sorted(second.stdout.splitlines())
