@@ -45,7 +45,6 @@ def test_a_place_that_is_named_twice_is_asked_once() -> None:
         ("redis+cluster://one?db=1", "one database"),
         ("redis+cluster://one?buckets=1", "16 to 64 buckets"),
         ("redis+cluster://one?buckets=65", "16 to 64 buckets"),
-        ("redis+cluster://one?near=true", "near= stands before one server"),
         ("redis+cluster://one?ssl_ca_certs=ca.pem", "speaks no TLS; write rediss://"),
         ("redis+cluster://one?sentinel_password=secret", "sentinel_password= is for Sentinels"),
         ("redis://one?buckets=16", "one server has all in one"),
@@ -63,9 +62,11 @@ def test_what_is_wrong_is_told_at_once_with_the_way_out(url: str, said: str) -> 
 
 
 @pytest.mark.parametrize("consistency", ["bounded", "strict"])
-def test_near_entries_are_not_offered_before_sentinels(consistency: str) -> None:
-    with pytest.raises(ConfigurationError, match="near= stands before one server"):
-        Cache("redis+sentinel://one:1,two:2/shop", near=True, consistency=consistency)
+@pytest.mark.parametrize("url", ["redis+sentinel://one:1,two:2/shop", "redis+cluster://one:1,two:2"])
+def test_near_entries_may_stand_before_sentinels_and_clusters(url: str, consistency: str) -> None:
+    cache = Cache(url, near=True, consistency=consistency)
+
+    assert cache.stats().near is not None
 
 
 @pytest.mark.parametrize("scheme", ["redis", "valkey", "rediss", "valkeys"])

@@ -46,7 +46,7 @@ class Stream:
 
     def hear(self, messages: int = 1) -> None:
         """Take messages until so many more have come."""
-        tally = self.near.tier.mirror.tally
+        tally = self.near.tier.mirrors.of([0])[0].tally
         wanted = tally.messages + messages
         self._until(lambda: tally.messages >= wanted, f"{messages} messages came")
 

@@ -487,8 +487,7 @@ async def test_a_lost_stream_is_made_good_by_asking_again(
     one, other = start(), start()
     assert [await one.get(1), await one.get(2)] == [10, 20]
     one.stream.close()
-    one.near_mirror = near_of(one.cache).tier.mirror
-    one.near_mirror.lose()
+    one.stream.session.lose()
     rows[1] = 11
     await other.cache.delete_tags("row:1")
     one.stream.begin()

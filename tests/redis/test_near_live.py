@@ -18,7 +18,7 @@ import pytest
 
 from freshly import Cache
 from freshly.observe import NearLost, NearReady
-from freshly.stores.near import opening
+from freshly.stores.near import keeping
 from freshly.stores.redis.address import address_of
 from tests.redis.fixtures import Open
 from tests.redis.streams import near_of
@@ -143,9 +143,9 @@ async def test_a_silent_stream_lets_nothing_older_through_after_the_max_stalenes
     open_cache: Open, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only the coherence connection goes through the proxy. Everything else goes on."""
-    link = opening.Link
+    link = keeping.Link
     monkeypatch.setattr(
-        opening, "Link", lambda _, timeout: link(address_of(proxy.url, {}, timeout).dial, timeout)
+        keeping, "Link", lambda _, timeout: link(address_of(proxy.url, {}, timeout).dial, timeout)
     )
     options: dict[str, Any] = {"near": True, "max_staleness": "500ms"}
     source = {"row": 1}
@@ -172,9 +172,9 @@ async def test_a_silent_stream_lets_nothing_older_through_after_the_max_stalenes
 async def test_a_stream_that_is_cut_comes_back_and_is_told_of(
     open_cache: Open, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    link = opening.Link
+    link = keeping.Link
     monkeypatch.setattr(
-        opening, "Link", lambda _, timeout: link(address_of(proxy.url, {}, timeout).dial, timeout)
+        keeping, "Link", lambda _, timeout: link(address_of(proxy.url, {}, timeout).dial, timeout)
     )
     source, heard = {"row": 1}, []
     one, other = open_cache(near=True), open_cache()
@@ -290,13 +290,13 @@ def _in_the_child(cache: Cache, get: Callable[[], int], source: dict[str, int], 
     try:
         tier = near_of(cache).tier
         assert tier is not parent
-        assert parent.mirror.until < 0
+        assert max(parent.mirrors.leases()) < 0
         assert get() == 1
         source["row"] = 2
         cache.blocking.delete_tags("row")
         assert get() == 2
         ends_at = monotonic() + LIMIT_SECONDS
-        while not tier.mirror.tally.renewals:
+        while not cache.stats().near.renewals:
             assert monotonic() < ends_at
         return 0
     except BaseException:

@@ -369,12 +369,12 @@ def test_one_that_failed_is_marked_all_the_same(desk: Desk) -> None:
 
 
 def test_a_token_is_reached_when_all_up_to_it_was_heard_under_its_nonce(desk: Desk) -> None:
-    assert desk.mirror.reached({0: Position(ONE, 5)})
-    assert not desk.mirror.reached({0: Position(ONE, 6)})
-    assert not desk.mirror.reached({0: Position(OTHER, 1)})
+    assert desk.mirror.reached(Position(ONE, 5))
+    assert not desk.mirror.reached(Position(ONE, 6))
+    assert not desk.mirror.reached(Position(OTHER, 1))
 
     desk.hears(6, "a")
-    assert desk.mirror.reached({0: Position(ONE, 6)})
+    assert desk.mirror.reached(Position(ONE, 6))
 
 
 # -- the hit path -----------------------------------------------------------------------------------
@@ -391,7 +391,7 @@ class Bound:
 
     def tie(self) -> None:
         desk = self.desk
-        desk.shelf.tie(self.entry, self.rows, 1, desk.mirror.until, desk.mirror.ahead)
+        desk.shelf.tie(self.entry, self.rows, 1, [desk.mirror.until], desk.mirror.ahead)
 
     @property
     def hits(self) -> bool:

@@ -148,7 +148,7 @@ def marks_pile_up(mark: Any) -> Any:
 
 
 def any_token_is_reached(reached: Any) -> Any:
-    return lambda self, positions: all(self._heard >= p.sequence for p in positions.values())
+    return lambda self, position: self._heard >= position.sequence
 
 
 WITH_A_DESK: list[tuple[str, Patch, Test]] = [
@@ -227,7 +227,7 @@ BY_SESSION: list[tuple[str, Patch, Callable[[], None]]] = [
     ("the primary of the readers", replaced(session.Session, "_check_primary", unchecked),
      session.test_nor_does_one_that_the_readers_of_the_process_have_left),
     ("fence", replaced(session.Session, "_position",
-                       lambda _: lambda self, fields: session_position(fields)),
+                       lambda _: lambda self, number, fields: session_position(fields)),
      session.test_a_bucket_of_another_primary_gives_no_lease),
 ]  # fmt: skip
 

@@ -100,15 +100,29 @@ class Stand:
         self.session = Session(
             self.link,
             LAYOUT,
-            self.mirror,
+            {0: self.mirror},
             Pace(0.9, 0.5, self.clock.now, self.clock.now),
-            believed=lambda: self.met,
-            meet=self.meet,
+            self,
             may_subscribe=may_subscribe,
         )
 
-    def meet(self) -> None:
+    # -- what the readers of the process know -------------------------------------------------
+
+    longest_silence: float | None = None
+
+    def believed(self, bucket: int) -> bytes | None:
+        return self.met
+
+    def meet(self, buckets: Sequence[int]) -> None:
         self.met = self.meets
+
+    def greet(self, fence: bytes, ask: object) -> None: ...
+
+    def is_proven_by(self, info: bytes) -> bool:
+        return True
+
+    def still_has(self, buckets: Sequence[int]) -> bool:
+        return True
 
     def opened(self) -> Stand:
         self.session.open()

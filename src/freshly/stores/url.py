@@ -190,7 +190,7 @@ def _redis(url: str, options: dict[str, Any], world: World) -> Store:
     scheme = url.partition("://")[0]
     try:
         from .redis.address import CONNECTION_OPTIONS
-        from .redis.opening import SIZES, WIRE_OPTIONS, far_address, open_redis
+        from .redis.opening import SIZES, WIRE_OPTIONS, address_at_place, open_redis
     except ModuleNotFoundError as missing:
         raise ConfigurationError(
             f"{scheme}:// needs the {missing.name} package: pip install freshly[redis]"
@@ -220,7 +220,7 @@ def _redis(url: str, options: dict[str, Any], world: World) -> Store:
 
     return open_near(
         far,
-        far_address(url, options, timeout),
+        address_at_place(url, options, timeout),
         world,
         is_strict=options.get("consistency") == "strict",
         may_subscribe=str(options.get("protocol", 3)) == "3",

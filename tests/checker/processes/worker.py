@@ -37,11 +37,11 @@ def _end_with_the_parent() -> None:
 
 def _lead_streams_to(url: str) -> None:
     """Have coherence connections go to ``url``, and all others where they go."""
-    from freshly.stores.near import opening
+    from freshly.stores.near import keeping
     from freshly.stores.redis.address import address_of
 
-    original = opening.Link
-    opening.Link = lambda _, timeout: original(address_of(url, {}, timeout).dial, timeout)  # type: ignore[misc,assignment]
+    original = keeping.Link
+    keeping.Link = lambda _, timeout: original(address_of(url, {}, timeout).dial, timeout)  # type: ignore[misc,assignment]
 
 
 def main(number: int, plan: Plan) -> None:

@@ -1,4 +1,4 @@
-"""The thread that keeps near entries coherent: one session after the other.
+"""The thread that keeps near entries coherent with one primary: one session after the other.
 
 A thread, for both colours: an event loop may be blocked for longer than a lease, and a process without
 a loop has near entries too. It begins with the first read and ends with the cache, also with one that
@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Event, Lock, Thread
+from typing import TypeAlias
 from weakref import ref
 
 from ...core.events import Emit, NearLost, NearReady
 from ...errors import StoreError
 from ..redis.failures import FAILURES
-from .mirror import Mirror
 from .session import Session
 
 # Seconds between two attempts to connect: soon at first, since a cut connection is the usual case.
@@ -23,20 +23,22 @@ LONGEST_PAUSE = 1.0
 GROWTH = 2.0
 
 
+# Makes a session, what wakes it, and what closes its connection; ``None`` if there is nothing to do.
+Make: TypeAlias = Callable[[], tuple[Session, Callable[[], None], Callable[[], None]] | None]
+
+
 class Coherence:
     """``make`` makes a session on a connection of its own; ``close`` ends that connection."""
 
     def __init__(
         self,
-        make: Callable[[], tuple[Session, Callable[[], None], Callable[[], None]]],
-        mirror: Mirror,
+        make: Make,
         emit: Emit,
         *,
         now: Callable[[], float],
         dice: Callable[[], float],
     ) -> None:
         self._make = make
-        self._mirror = mirror
         self._emit = emit
         self._now = now
         self._dice = dice
@@ -90,6 +92,9 @@ class Coherence:
     def _run(self, stopped: Event) -> None:
         try:
             self._attend(stopped)
+        except ReferenceError:
+            # The entries went while it was at work.
+            return
         finally:
             with self._lock:
                 if self._stopped is stopped:
@@ -99,19 +104,21 @@ class Coherence:
     def _attend(self, stopped: Event) -> None:
         pause, lost_at = FIRST_PAUSE, self._now()
         while self._goes_on(stopped):
-            session, wake, close = self._make()
-            was_ready, renewals = False, self._mirror.tally.renewals
+            made = self._make()
+            if made is None:
+                # There is nothing to be told of any more.
+                return
+            session, wake, close = made
+            was_ready = False
             try:
                 session.open()
                 self._begun(stopped, wake, session)
                 while self._goes_on(stopped):
                     session.turn()
-                    if not was_ready and self._mirror.tally.renewals > renewals:
+                    if not was_ready and session.is_ready:
                         was_ready, pause = self._tell_ready(lost_at), FIRST_PAUSE
-            except ReferenceError:
-                # The entries went while it was at work.
-                return
             except (*FAILURES, StoreError) as error:
+                session.lose()
                 self._lost(stopped, error, was_ready=was_ready)
                 lost_at = self._now() if was_ready else lost_at
             finally:
@@ -133,7 +140,6 @@ class Coherence:
         return True
 
     def _lost(self, stopped: Event, error: Exception, *, was_ready: bool) -> None:
-        self._mirror.lose()
         if was_ready and self._goes_on(stopped):
             self._emit(NearLost, error)
 

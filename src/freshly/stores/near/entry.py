@@ -8,6 +8,7 @@ by itself, and nobody has to be there to end them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from ...core.counts import Counts
@@ -25,12 +26,23 @@ class NearEntry(SpecialEntry[T]):
 
     ``seen`` is the same on the clock of this process: a reading taken before the store was asked.
     ``shape`` is by what its value was made of bytes. ``stamp`` is that of the entry it was made of.
+    It is served unasked while the leases of all its ``buckets`` run.
     """
 
-    __slots__ = ("_valid_at", "shape")
+    __slots__ = ("_valid_at", "buckets", "shape")
 
-    def __init__(self, key: str, value: T, *, shape: Shape, valid_at: Moment, **common: Any) -> None:
+    def __init__(
+        self,
+        key: str,
+        value: T,
+        *,
+        shape: Shape,
+        valid_at: Moment,
+        buckets: Sequence[int],
+        **common: Any,
+    ) -> None:
         super().__init__(key, value, **common)
+        self.buckets = buckets
         self.shape = shape
         self._valid_at = valid_at
         # Nothing is served by the hit path before somebody has seen to it that a lease runs.
@@ -46,6 +58,7 @@ class NearEntry(SpecialEntry[T]):
         valid_at: Moment,
         seen: int,
         now: float,
+        buckets: Sequence[int] = (0,),
     ) -> NearEntry[T]:
         """Return what the near tier keeps of ``entry`` at ``now``, by the far store's clock."""
         early_at = entry.early_at
@@ -58,6 +71,7 @@ class NearEntry(SpecialEntry[T]):
             entry.value,
             shape=shape,
             valid_at=valid_at,
+            buckets=buckets,
             instants=instants,
             tags=entry.tags,
             stamp=entry.stamp,
@@ -76,6 +90,10 @@ class NearEntry(SpecialEntry[T]):
     def confirm(self, valid_at: Moment, seen: int) -> None:
         """Note that the far store was asked again, after ``seen``, and said that it is valid."""
         self._valid_at, self.seen = valid_at, seen
+
+    def until(self, leases: Sequence[float]) -> float:
+        """Return when the first of its ``leases``, which are by bucket, runs out."""
+        return min([leases[number] for number in self.buckets])
 
     def arm(self, until: float, ahead: float) -> None:
         """Let the hit path serve it up to ``until``; the far store's clock is ``ahead`` of ours."""

@@ -13,6 +13,7 @@ from redis.exceptions import InvalidResponse, ResponseError
 from ..redis.failures import FAILURES
 from ..redis.replies import NOTHING, PlainReader, Push
 from ..redis.scripts import Call, Command
+from ..redis.slots import Place
 
 RECEIVED = 65_536
 
@@ -34,6 +35,11 @@ class Link:
     def open(self) -> None:
         self._connection = self._dial()
         self._connection.connect()
+
+    @property
+    def place(self) -> Place:
+        """Where it leads, if that is a host and a port."""
+        return self._connection.host, int(self._connection.port)
 
     @property
     def _socket(self) -> Any:

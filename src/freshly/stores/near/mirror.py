@@ -10,7 +10,6 @@ then is on the shelf when the lease is given; what came later may be missing, fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import RLock
 from typing import NamedTuple
@@ -79,7 +78,6 @@ class Mirror:
     def beat(self, now: float) -> Beat:
         """Note that a heartbeat is about to be sent. Call it before the first byte leaves."""
         with self._lock:
-            self.tally.beats += 1
             return Beat(now, self._state)
 
     def is_current(self, beat: Beat) -> bool:
@@ -174,7 +172,6 @@ class Mirror:
     def lose(self) -> None:
         """Note that the stream has ended: what comes next may be far from what came last."""
         with self._lock:
-            self.tally.losses += 1
             self._nonce, self._heard = None, 0
             self._state += 1
             self._own.clear()
@@ -189,17 +186,19 @@ class Mirror:
         """Serve nothing any more: nobody listens."""
         with self._lock:
             self._give_up()
-            self._shelf.empty()
 
     def _give_up(self) -> None:
         """Serve nothing unasked before the next heartbeat is answered."""
+        was_over = self._nonce is None and self.until == NEVER
         self._nonce, self._heard = None, 0
         self._state += 1
         self.until = NEVER
         self._own.clear()
-        self._shelf.doubt()
+        if not was_over:
+            # Once: a bucket that is away for long does not have the entries of others asked about.
+            self._shelf.doubt()
 
-    def reached(self, positions: Mapping[int, Position]) -> bool:
-        """Return whether everything up to ``positions`` has been heard of."""
+    def reached(self, position: Position) -> bool:
+        """Return whether everything up to ``position`` has been heard of."""
         with self._lock:
-            return all(self._covers(position) for position in positions.values())
+            return self._covers(position)

@@ -7,7 +7,7 @@ makes the answer invalid. Nothing of the server's numbers is compared here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fnmatch import translate
 from re import compile as compile_pattern
 from typing import Any
@@ -63,8 +63,10 @@ class Shelf(MemoryStore):
             self._add(entry, weight)
             return self._is_living(entry)
 
-    def tie(self, entry: Entry[Any], rows: Rows, row: object, until: float, ahead: float) -> None:
-        """Let the hit path find what is kept of ``entry`` under ``row``, until ``until``."""
+    def tie(
+        self, entry: Entry[Any], rows: Rows, row: object, leases: Sequence[float], ahead: float
+    ) -> None:
+        """Let the hit path find what is kept of ``entry`` under ``row``, while its ``leases`` run."""
         with self._lock:
             mine = self._entries.get(entry.key)
             if not isinstance(mine, NearEntry) or mine.stamp is not entry.stamp:
@@ -73,7 +75,7 @@ class Shelf(MemoryStore):
             if not rows.is_known:
                 self._rows.add(rows)
                 rows.is_known = True
-            self._arm(mine, until, ahead)
+            self._arm(mine, mine.until(leases), ahead)
 
     def arm(self, entry: NearEntry[Any], until: float, ahead: float) -> None:
         if entry.rows is not None:

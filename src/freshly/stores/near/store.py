@@ -25,11 +25,11 @@ from ..redis.gate import ShutGate
 from ..redis.reading import Moment, positions_of
 from ..redis.reading import Reading as FarReading
 from ..redis.store import RedisStore
-from .coherence import Coherence
+from .coherences import Keeper
 from .entry import NearEntry
 from .leases import NearLeases
 from .message import Names
-from .mirror import Mirror
+from .mirrors import Mirrors
 from .shelf import Shelf
 from .stamp import NearMoment, local_of
 
@@ -42,10 +42,10 @@ class Tier:
     ``coherence`` is ``None`` where each read asks the server (strict).
     """
 
-    def __init__(self, clock: Clock, shelf: Shelf, mirror: Mirror, coherence: Coherence | None) -> None:
+    def __init__(self, clock: Clock, shelf: Shelf, mirrors: Mirrors, coherence: Keeper | None) -> None:
         self.clock = clock
         self.shelf = shelf
-        self.mirror = mirror
+        self.mirrors = mirrors
         self.coherence = coherence
         self.gate: Gate = ShutGate() if coherence is None else shelf.logical
         self.revalidations = 0
@@ -58,7 +58,7 @@ class Tier:
 
     def forget_parent(self) -> None:
         """Serve nothing of the parent's in a forked child."""
-        self.mirror.forget_parent()
+        self.mirrors.forget_parent()
         if self.coherence is not None:
             self.coherence.begin_anew()
 
@@ -73,7 +73,7 @@ class NearStore:
         self._far = far
         self._tier = tier
         self._shelf = tier.shelf
-        self._mirror = tier.mirror
+        self._mirrors = tier.mirrors
         self._leases = NearLeases(self)
         self.max_ttl = far.max_ttl
         self.max_hold = far.max_hold
@@ -115,18 +115,7 @@ class NearStore:
 
     @property
     def near_stats(self) -> NearStats:
-        tally, now = self._mirror.tally, self._tier.clock.now()
-        return NearStats(
-            lease_seconds=max(0.0, self._mirror.until - now),
-            lag=tally.lag,
-            heartbeats=tally.beats,
-            renewals=tally.renewals,
-            revalidations=self._tier.revalidations,
-            resyncs=tally.resyncs,
-            messages=tally.messages,
-            gaps=tally.gaps,
-            losses=tally.losses,
-        )
+        return self._mirrors.stats(self._tier.clock.now(), self._tier.revalidations)
 
     def refuses(self, shape: Shape) -> str | None:
         return self._far.refuses(shape)
@@ -141,13 +130,14 @@ class NearStore:
         return None if self._tier.coherence is None else self._glance
 
     def _glance(self, key: str, tags: Iterable[str], shape: Shape) -> Look | None:
-        # The lease first, by the clock as it is now that the read has begun: all that was invalidated
-        # before the lease's heartbeat left is marked by then, and the marks are looked at after it.
-        now, until, ahead = self._tier.clock.now(), self._mirror.until, self._mirror.ahead
-        if now >= until:
-            return None
+        # The leases first, by the clock as it is now that the read has begun: all that was invalidated
+        # before a lease's heartbeat left is marked by then, and the entry and the marks are looked for
+        # after it.
+        now, leases, ahead = self._tier.clock.now(), self._mirrors.leases(), self._mirrors.ahead
         entry = self._shelf.find(key, tags, shape)
-        if entry is None or not self._shelf.logical.settle(entry):
+        if entry is None or now >= (until := entry.until(leases)):
+            return None
+        if not self._shelf.logical.settle(entry):
             return None
         far_now = now + ahead
         if far_now >= entry.early_at:
@@ -157,7 +147,7 @@ class NearStore:
 
     def bind(self, entry: Entry[Any], rows: Rows, row: object) -> None:
         if self._tier.coherence is not None and rows.owner is self._tier.origin:
-            self._shelf.tie(entry, rows, row, self._mirror.until, self._mirror.ahead)
+            self._shelf.tie(entry, rows, row, self._mirrors.leases(), self._mirrors.ahead)
 
     # -- looking -----------------------------------------------------------------------------
 
@@ -252,7 +242,10 @@ class NearStore:
         counts: Counts,
         now: float,
     ) -> NearEntry[Any] | None:
-        near = NearEntry.of(entry, shape, counts, valid_at=valid_at, seen=local, now=now)
+        buckets = self._mirrors.buckets_of(entry.key, entry.tags)
+        near = NearEntry.of(
+            entry, shape, counts, valid_at=valid_at, seen=local, now=now, buckets=buckets
+        )
         return near if self._shelf.keep(near) else None
 
     # -- stamps ------------------------------------------------------------------------------
@@ -277,7 +270,7 @@ class NearStore:
     def reach(self, moment: str) -> None:
         """Have near entries asked about again, unless all up to ``moment`` was heard of."""
         positions = positions_of(moment)
-        if self._tier.coherence is not None and not self._mirror.reached(positions):
+        if self._tier.coherence is not None and not self._mirrors.reached(positions):
             self._shelf.doubt()
 
     # -- writing -----------------------------------------------------------------------------
@@ -306,7 +299,7 @@ class NearStore:
             return await self._far.put_many(entries, is_stamped=is_stamped, shape=shape)
         finally:
             # The next read fetches what lies there now, with what the server says of it.
-            self._mirror.invalidated(Names(keys=[entry.key for entry in entries]))
+            self._mirrors.invalidated(Names(keys=[entry.key for entry in entries]))
 
     async def renew(self, entries: Sequence[Entry[Any]], now: float) -> None:
         await self._far.renew(entries, now)
@@ -330,9 +323,9 @@ class NearStore:
             moment: Moment = await invalidation
         except BaseException:
             # Whether it arrived nobody knows.
-            self._mirror.invalidated(names)
+            self._mirrors.invalidated(names)
             raise
-        self._mirror.invalidated(names, moment.positions.get(0))
+        self._mirrors.invalidated(names, moment.positions)
         return moment
 
     async def delete(self, keys: Iterable[str], hold: Hold | None = None) -> int:
@@ -340,13 +333,13 @@ class NearStore:
         try:
             return await self._far.delete(keys, hold)
         finally:
-            self._mirror.invalidated(Names(keys=keys))
+            self._mirrors.invalidated(Names(keys=keys))
 
     async def delete_match(self, pattern: str) -> int:
         try:
             return await self._far.delete_match(pattern)
         finally:
-            self._mirror.invalidated(Names(patterns=(pattern,)))
+            self._mirrors.invalidated(Names(patterns=(pattern,)))
 
     # -- the far store's own -----------------------------------------------------------------
 
@@ -374,7 +367,7 @@ class NearStore:
     async def close(self) -> None:
         if self._tier.coherence is not None:
             self._tier.coherence.stop()
-        self._mirror.close()
+        self._mirrors.close()
         await self._far.close()
 
 

@@ -118,6 +118,15 @@ class Conversation(Talk):
             )
         return answer
 
+    def homes(self) -> Sequence[Place | None]:
+        return [None] * len(self._all)
+
+    def primary_at(self, place: Place | None) -> Primary:
+        return self.primary
+
+    async def vouches(self, place: Place | None, line: Line, fence: bytes | None) -> bool:
+        return self._vetting is None or await self._vetting.knows(line, fence)
+
     def spares(self) -> StoreError | None:
         return self.watch.unasked() if self.watch.is_down else None
 
@@ -236,7 +245,7 @@ class Conversation(Talk):
             self._check(reply)
         line.answered_at = monotonic()
         fence = line.greeted(*replies)
-        is_known = self._vetting is None or await self._vetting.knows(line, fence)
+        is_known = await self.vouches(None, line, fence)
         if fence is not None and is_known and self.primary.greeted(fence, line.replicas):
             # Nobody else uses it before it has a fence.
             line.fence, line.losses = fence, self.primary.losses

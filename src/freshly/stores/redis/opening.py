@@ -30,6 +30,7 @@ from .lines import Ends, Lines
 from .primary import Primary
 from .refusals import Refusals
 from .sentinel import sentinel_address
+from .slots import Place
 from .store import RedisStore
 from .talk import Talk
 from .threads import BlockingLines
@@ -49,11 +50,24 @@ DEFAULT_TIMEOUT = 0.5
 DEFAULT_POOL_SIZE = 10
 
 
+def address_at_place(
+    url: str, options: Mapping[str, Any], timeout: float
+) -> Callable[[Place | None], Address]:
+    """Return what tells the address of a primary by its place, where there are several."""
+    if is_cluster(url):
+        node = cluster_address(url, options, timeout).node
+
+        def at(place: Place | None) -> Address:
+            assert place is not None
+            return node(place)
+
+        return at
+    address = far_address(url, options, timeout)
+    return lambda place: address
+
+
 def far_address(url: str, options: Mapping[str, Any], timeout: float) -> Address:
     """Return where the server is, by the URL or by a client of the user's."""
-    if is_cluster(url):
-        cluster = cluster_address(url, options, timeout)
-        return cluster.node(cluster.seeds[0])
     client = options.get("client")
     if client is not None:
         return address_of_client(client, timeout)

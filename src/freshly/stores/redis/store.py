@@ -20,6 +20,7 @@ from .gate import ShutGate
 from .hub import Hub
 from .invalidations import Invalidations
 from .landings import Landings
+from .layout import FENCE
 from .leases import RedisLeases
 from .lines import Ends
 from .looks import Looks
@@ -126,6 +127,15 @@ class RedisStore:
     @property
     def again(self) -> Again:
         return self._again
+
+    @property
+    def talk(self) -> Talk:
+        return self._talk
+
+    async def meet(self, buckets: Iterable[int]) -> None:
+        """Have this process meet the primaries of ``buckets``, so that they know what they may lack."""
+        layout = self._hub.layout
+        await self._talk.read([("HMGET", layout.bucket(number), FENCE) for number in buckets])
 
     def inherit(
         self, stamp: Moment, handed_on: Iterable[tuple[tuple[str, ...], Moment | None]]

@@ -18,12 +18,13 @@ from .copies import Copies
 from .discovery import Discovery
 from .failures import no_answer
 from .layout import HEAD, Layout
-from .line import Question
+from .line import Line, Question
 from .lines import Lines
 from .met import Met
 from .nodes import Nodes
+from .primary import Primary
 from .routing import Routing, Target
-from .slots import Place
+from .slots import Place, slot_of
 from .talk import Answer, Talk
 from .vetting import NodeVetting
 
@@ -60,6 +61,7 @@ class Switchboard(Talk):
         self._lines: dict[Place, Lines] = {}
         self._conversations: dict[Place, Conversation] = {}
         self._buckets = {layout.bucket(number): number for number in range(layout.buckets)}
+        self._slots = [slot_of(name) for name in self._buckets]
 
     async def read(self, questions: Sequence[Question]) -> Answer:
         return await self._ask(questions, Request((), (), proven=True, tolerant=True, timed=True))
@@ -91,6 +93,21 @@ class Switchboard(Talk):
             if answer is not None:
                 return answer.replies[0]
         raise no_answer(conversation.primary.server, "it is no primary")
+
+    def homes(self) -> Sequence[Place | None]:
+        return [self.nodes.map.owner(slot) for slot in self._slots]
+
+    def primary_at(self, place: Place | None) -> Primary:
+        assert place is not None
+        return self.nodes.primary(place)
+
+    async def vouches(self, place: Place | None, line: Line, fence: bytes | None) -> bool:
+        assert place is not None
+        asked = self._conversation(place).vouches(place, line, fence)
+        (known,) = await self._chorus.all([asked])
+        if isinstance(known, Exception):
+            raise known
+        return known
 
     # -- connections -----------------------------------------------------------------------------
 

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from ...errors import StoreError
 from .copies import Copies
-from .line import Question
+from .line import Line, Question
 from .phrases import Phrases
+from .primary import Primary
 from .slots import Place
 
 
@@ -67,6 +68,22 @@ class Talk(Phrases):
     @abstractmethod
     async def tell(self, place: Place | None, question: Question) -> Any:
         """Return the reply of one of ``primaries``, whatever it is asked."""
+
+    @abstractmethod
+    def homes(self) -> Sequence[Place | None]:
+        """Return the place of each bucket's primary, as far as is known without asking."""
+
+    @abstractmethod
+    def primary_at(self, place: Place | None) -> Primary:
+        """Return what is known of the primary at one of ``homes``."""
+
+    @abstractmethod
+    async def vouches(self, place: Place | None, line: Line, fence: bytes | None) -> bool:
+        """Return whether who was greeted on ``line``, at one of ``homes``, is to be asked.
+
+        Raises:
+            StoreError: if nobody tells who would have to.
+        """
 
     def spares(self) -> StoreError | None:
         """Return what readers are told who need not ask, as one tries for all; ``None`` if all ask."""
