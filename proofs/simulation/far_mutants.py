@@ -18,7 +18,8 @@ from freshly.stores.redis.journal import Journal
 from freshly.stores.redis.landing import Landing
 from freshly.stores.redis.line import Line
 from freshly.stores.redis.looks import Looks
-from freshly.stores.redis.reading import Bucket, Position
+from freshly.stores.redis.reading import Bucket
+from freshly.stores.redis.recall import Sheet
 from freshly.stores.redis.scripts import Script
 from freshly.stores.redis.store import RedisStore
 
@@ -69,12 +70,17 @@ def stamp_after_load(put: Replace) -> None:
 
 @mutant("positions of two different buckets are compared")
 def no_nonce(put: Replace) -> None:
-    original = Bucket.is_valid
+    original = Bucket.is_current
 
-    def is_valid(self: Bucket, position: Position, field: bytes) -> bool:
-        return original(self, Position(self.position.nonce, position.sequence), field)
+    def is_current(self: Bucket, nonce: bytes, sequence: int) -> bool:
+        return original(self, self.position.nonce, sequence)
 
-    put(Bucket, "is_valid", is_valid)
+    put(Bucket, "is_current", is_current)
+
+
+@mutant("stamps are not looked at where a read comes again")
+def no_stamps_of_what_is_recalled(put: Replace) -> None:
+    put(Sheet, "is_valid", lambda self, known, nonce, sequence: True)
 
 
 @mutant("an outer entry does not have the tags of what it was made from", "crowd")
@@ -226,6 +232,7 @@ def no_replay(put: Replace) -> None:
 @mutant("an invalidation that could not be delivered is not obeyed here", "undelivered")
 def undelivered_not_obeyed(put: Replace) -> None:
     put(Undelivered, "covers", lambda self, key, tags, since: False)
+    put(Undelivered, "is_empty", lambda self, since: True)
 
 
 @mutant("an invalidation that failed returns as if it had not", "undelivered")

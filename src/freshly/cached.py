@@ -61,6 +61,11 @@ class Cached(Handle):
             slides=recipe.slides,
         )
         self._receiver = self._plan.receiver
+        self._row_of = self._plan.row_reader(keys.names)
+        # What means something in this process only is not asked of others.
+        self._may_recall = not (
+            self._plan.row is None or self._receiver or self._plan.flat or keys.is_numbered
+        )
         ours = {"exact": EXACT, "copy": recipe.copy, **BUILTINS, **PROMISES}
         ours |= {f"class_{name}": flat.cls for name, flat in self._plan.flat.items()}
         self._wiring: dict[str, Any] = {OURS + name: thing for name, thing in ours.items()}
@@ -73,6 +78,8 @@ class Cached(Handle):
         self._rows, self._instances, self._tables = Rows(parts.store), {}, {}
         self._strangers, self._met_again = 0, False
         slow = self._read if self.is_async else self._read_blocking
+        if self.is_async and parts.store.recall is not None and self._may_recall:
+            slow = self._read_again
         ours = {
             "rows": self._rows.entries,
             "instances": self._tables,
@@ -92,6 +99,17 @@ class Cached(Handle):
         if self._is_bypassed():
             return await self._uncached(values)
         return await self._parts.awaited.engine.read(self.call(values))
+
+    async def _read_again(self, values: tuple[Any, ...]) -> Any:
+        """Do ``_read`` where a store may know what it has served to these arguments before."""
+        if self._is_bypassed():
+            return await self._uncached(values)
+        engine = self._parts.awaited.engine
+        row = self._row_of(values)
+        known = None if row is NO_ROW else engine.known(self._rows, row)
+        if known is None:
+            return await engine.read(self.call(values))
+        return await engine.read_again(known, self.recipe, partial(self.call, values))
 
     def _read_blocking(self, values: tuple[Any, ...]) -> Any:
         if self._is_bypassed():

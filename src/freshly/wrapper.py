@@ -99,6 +99,25 @@ class Plan:
                 return NO_ROW
         return values[0] if self.is_one_value else tuple(values)
 
+    def row_reader(self, names: Sequence[str]) -> Callable[[tuple[Any, ...]], Any]:
+        """Return what does ``row_of`` for the values of ``names``, where none of them is flat."""
+        places = [names.index(name) for name in self.row or ()]
+        exact = EXACT
+        if len(places) == 1:
+            (place,) = places
+
+            def row(values: tuple[Any, ...]) -> Any:
+                value = values[place]
+                return value if type(value) in exact else NO_ROW
+
+            return row
+
+        def rows(values: tuple[Any, ...]) -> Any:
+            found = tuple([values[place] for place in places])
+            return found if exact.issuperset(map(type, found)) else NO_ROW
+
+        return rows
+
     @property
     def is_one_value(self) -> bool:
         return self.row is not None and len(self.row) == 1 and self.row[0] not in self.flat

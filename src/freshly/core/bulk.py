@@ -38,7 +38,7 @@ class BulkEngine(Convoy):
         """
         if not calls:
             return Gathered()
-        trip = Trip(batch, self._flights.ticket(), self._patience(calls[0]))
+        trip = Trip(batch, self._flights.ticket(), self._patience(calls[0].recipe))
         while calls:
             asked = [(call.key, call.tags) for call in calls]
             looks = await self._see_many(asked, calls[0].shape, self._store.leases)
@@ -51,7 +51,7 @@ class BulkEngine(Convoy):
         """Load the values of ``calls`` anew, whatever is stored. The loads begin after this call."""
         if not calls:
             return Gathered()
-        trip = Trip(batch, self._flights.ticket(), self._patience(calls[0]), newer_only=True)
+        trip = Trip(batch, self._flights.ticket(), self._patience(calls[0].recipe), newer_only=True)
         while calls:
             looks = await self._look_many(calls)
             wanted = [Wanted(call, look) for call, look in zip(calls, looks, strict=True)]

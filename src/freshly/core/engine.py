@@ -12,7 +12,7 @@ To *ride* is to board the flight of the key, or to pilot one, and to wait for it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from enum import Enum
 from typing import Any, Final
 
@@ -23,11 +23,14 @@ from .entry import Entry
 from .events import ServedExpired, StoreFailed
 from .flight import Flight
 from .lifetime import Lifetime
-from .load import note_hit
+from .load import note_hit, note_recalled
+from .patience import Patience
 from .pilot import bind
 from .ports import Leases, Look, Reading
+from .recall import Known, Recalled
 from .recipe import Call, Recipe
 from .riding import AGAIN, Riding
+from .rows import Rows
 from .shape import ANY, UNREAD, Shape
 from .solo import Solo
 from .token import Stamp
@@ -52,9 +55,21 @@ class Engine(Riding):
         With ``leave_cold`` it is not loaded if nothing could stand in for it; then ``COLD`` is
         returned.
         """
-        ticket, patience = self._flights.ticket(), self._patience(call)
+        ticket, patience = self._flights.ticket(), self._patience(call.recipe)
+        return await self._read(call, ticket, patience, None, leave_cold=leave_cold)
+
+    async def _read(
+        self,
+        call: Call,
+        ticket: int,
+        patience: Patience,
+        look: Look | None,
+        *,
+        leave_cold: bool = False,
+    ) -> Any:
+        """Go on with a read that began with ``ticket``, from ``look`` if it has looked already."""
         while True:
-            look = self._seen(call.key, call.tags, call.shape)
+            look = look or self._seen(call.key, call.tags, call.shape)
             if look is None:
                 bidder = None if leave_cold else self._bidder(call.key)
                 look = await self._look(call.key, call.tags, call.shape, bidder)
@@ -77,6 +92,29 @@ class Engine(Riding):
                     answer = await self._ride(call, look, ticket, patience)
             if answer is not AGAIN:
                 return answer
+            look = None
+
+    def known(self, rows: Rows, row: Hashable) -> Known | None:
+        """Return what is known of a call that comes again; ``None`` if it has to be read like any."""
+        return None if self._recall is None else self._recall.known(rows, row)
+
+    async def read_again(self, known: Known, recipe: Recipe, call: Callable[[], Call]) -> Any:
+        """Return what ``read`` does; ``call`` makes the call if it is needed."""
+        assert self._recall is not None
+        ticket, patience = self._flights.ticket(), self._patience(recipe)
+        look: Look | None
+        try:
+            found = await self._recall.read(known, recipe.shape)
+        except StoreError as error:
+            look = self._failed_look(known.key, error)
+        else:
+            if isinstance(found, Recalled):
+                recipe.counts.retired_hits += 1
+                if self._flights.loads:
+                    note_recalled(self._flights, known.tags, found.seen)
+                return found.value if recipe.copy is None else recipe.copy(found.value)
+            look = found
+        return await self._read(call(), ticket, patience, look)
 
     async def begin_alone(self, call: Call) -> Solo:
         """Begin a load that the caller runs step by step."""
@@ -88,7 +126,7 @@ class Engine(Riding):
 
         The load begins after this call did; of several such calls at once one loads.
         """
-        ticket, patience = self._flights.ticket(), self._patience(call)
+        ticket, patience = self._flights.ticket(), self._patience(call.recipe)
         while True:
             look = await self._look(call.key, call.tags, call.shape)
             answer = await self._ride(call, look, ticket, patience, newer_only=True)
@@ -172,8 +210,11 @@ class Engine(Riding):
         try:
             return await (self._store if by is None else by).look(key, tags, shape)
         except StoreError as error:
-            self._emit(StoreFailed, "look", key, error)
-            return Look(None, None, self._runtime.now(), _always_overtakes)
+            return self._failed_look(key, error)
+
+    def _failed_look(self, key: str, error: StoreError) -> Look:
+        self._emit(StoreFailed, "look", key, error)
+        return Look(None, None, self._runtime.now(), _always_overtakes)
 
     def _serve(self, call: Call, entry: Entry[Any], now: float) -> Any:
         self._note(call.recipe, entry, now)

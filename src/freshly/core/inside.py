@@ -19,7 +19,7 @@ Nothing is refreshed behind such a read either: the refresh would run in its con
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import DeadlockError, StoreError
@@ -35,7 +35,9 @@ from .lifetime import Lifetime
 from .load import current_load, note_hit, running_load
 from .pauses import Pauses
 from .ports import Look, Runtime, Store
+from .recall import Known
 from .recipe import Call, Recipe
+from .rows import Rows
 from .shape import ANY, Shape
 from .token import Stamp
 from .transaction import Invalidate, Put, Step, Transaction, running_transaction
@@ -69,6 +71,9 @@ class TransactionalEngine(BulkEngine):
         if inside is None:
             return super().read(call, leave_cold=leave_cold)
         return self._read_inside(inside, call, leave_cold=leave_cold)
+
+    def known(self, rows: Rows, row: Hashable) -> Known | None:
+        return super().known(rows, row) if running_transaction(self._owner) is None else None
 
     def refresh(self, call: Call) -> Coroutine[Any, Any, Any]:
         inside = running_transaction(self._owner)

@@ -67,6 +67,8 @@ class KeyMaker:
     """Whether the function takes ``*args`` or ``**kwargs``."""
     varies: bool
     """Whether context variables count."""
+    is_numbered: bool
+    """Whether another function of the process has its name: its keys mean something in here only."""
 
     def __init__(
         self,
@@ -80,7 +82,7 @@ class KeyMaker:
     ) -> None:
         found = parameters(function)
         self._name = _name(function) if number == 1 else f"{_name(function)}#{number}"
-        self._is_numbered = number > 1
+        self.is_numbered = number > 1
         self._receiver = receiver
         self.names = tuple(found)
         self.has_variadic = any(map(_stars, found.values()))
@@ -119,7 +121,7 @@ class KeyMaker:
             text, is_local = self._of_template(self._template, arguments)
             return Key(text + self._of_context(), is_local)
         text, is_local = self._of_arguments(arguments)
-        is_local = is_local or self._is_numbered
+        is_local = is_local or self.is_numbered
         if self._vary:
             text += self._of_context()
         return Key(text if len(text) <= _MAX_CHARACTERS else _shortened(text), is_local)

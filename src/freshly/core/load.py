@@ -112,6 +112,13 @@ def note_hit(owner: object, entry: Entry[Any], now: float) -> None:
         load.collect(entry.tags, entry.valid_at, is_stale=now >= entry.stale_at)
 
 
+def note_recalled(owner: object, tags: tuple[str, ...], seen: Any) -> None:
+    """Do ``note_hit`` for a fresh entry, of which no more is known."""
+    load = running_load(owner)
+    if load is not None:
+        load.collect(tags, seen)
+
+
 def hand_on(owner: object, flight: Flight) -> None:
     """Hand the tags of what ``flight`` brought to the load that this code runs inside, if any."""
     load = running_load(owner)

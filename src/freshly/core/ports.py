@@ -14,6 +14,7 @@ from .entry import Entry
 from .flight import Flight
 from .holds import FREE, Held, Hold
 from .lease import NamedLeases
+from .recall import Recalling
 from .rows import Rows
 from .shape import ANY, Shape
 
@@ -118,7 +119,7 @@ class Leases(Protocol):
         ...
 
 
-class Store(NamedLeases, Protocol):
+class Store(NamedLeases, Recalling, Protocol):
     """A place where entries live, with the logical clock of their tags.
 
     ``blocking`` is the same store for callers that are stepped and not awaited: none of its

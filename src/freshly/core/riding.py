@@ -21,7 +21,7 @@ from .patience import ENDLESS, Patience
 from .pauses import Pauses
 from .pilot import Pilot
 from .ports import Look, Runtime, Store
-from .recipe import Call
+from .recipe import Call, Recipe
 
 
 class _Again(Enum):
@@ -56,13 +56,14 @@ class Riding:
         self._emit = emit
         self._pilot = Pilot(store, runtime, flights, pauses, emit)
         self._glance = store.glance
+        self._recall = store.recall
 
     async def _stand_in(self, flight: Flight, call: Call, *, is_pilot: bool) -> Any:
         """Answer a failed load with the expired value, or raise its error."""
         raise NotImplementedError
 
-    def _patience(self, call: Call) -> Patience:
-        timeouts = call.recipe.timeouts
+    def _patience(self, recipe: Recipe) -> Patience:
+        timeouts = recipe.timeouts
         return ENDLESS if timeouts is None else timeouts.begin(self._runtime.now())
 
     def _joiner(

@@ -112,6 +112,11 @@ class Undelivered:
         # The names before the count: ``delivered`` counts before it drops names.
         return self._has(key, tags) or self.deliveries != since
 
+    def is_empty(self, since: int) -> bool:
+        """Return whether nothing is covered, or made stale; ``since`` as ``covers`` has it."""
+        waits = self._names or self._compiled or self._clear is not None
+        return not waits and self.deliveries == since
+
     def makes_stale(self, tags: Iterable[str]) -> bool:
         """Return whether an entry with ``tags`` has to count as stale."""
         names = self._names

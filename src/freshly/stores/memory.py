@@ -60,6 +60,7 @@ class MemoryStore(OneByOne):
     is_shared = False
     # A look costs what a glance would.
     glance = None
+    recall = None
     max_staleness = 0.0
     near_stats = None
 

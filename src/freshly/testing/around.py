@@ -33,6 +33,7 @@ class StoreAround:
     """
 
     glance = None
+    recall = None
 
     def __init__(self, store: Any) -> None:
         self._store = store

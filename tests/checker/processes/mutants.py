@@ -24,14 +24,14 @@ def stamp_after_load() -> None:
 
 def no_nonce() -> None:
     """Positions of a bucket are compared with those of the bucket that it replaced."""
-    from freshly.stores.redis.reading import Bucket, Position
+    from freshly.stores.redis.reading import Bucket
 
-    original = Bucket.is_valid
+    original = Bucket.is_current
 
-    def is_valid(self: Bucket, position: Position, field: bytes) -> bool:
-        return original(self, Position(self.position.nonce, position.sequence), field)
+    def is_current(self: Bucket, nonce: bytes, sequence: int) -> bool:
+        return original(self, self.position.nonce, sequence)
 
-    Bucket.is_valid = is_valid  # type: ignore[method-assign]
+    Bucket.is_current = is_current  # type: ignore[method-assign]
 
 
 def join_without_stamp() -> None:

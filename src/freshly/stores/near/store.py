@@ -68,6 +68,8 @@ class NearStore:
 
     keeps_entries = True
     is_shared = True
+    # What is here need not be asked for, and what is not is asked by the far store's look.
+    recall = None
 
     def __init__(self, far: RedisStore, tier: Tier) -> None:
         self._far = far

@@ -23,6 +23,7 @@ from .duplex import Duplex
 from .failures import FAILURES, explained, no_answer
 from .line import Line
 from .lines import Errand, Greet
+from .packed import Pack, packed_of
 from .replies import packer_for, reader_for
 from .scripts import Command
 from .slots import Place
@@ -46,7 +47,7 @@ class AsyncWire:
         self._timeout = timeout
         self._duplex: Duplex | None = None
         self._is_connecting = self._is_given_up = False
-        self._pack: Callable[[Sequence[Command]], Sequence[bytes]] = connection.pack_commands
+        self._pack: Pack = connection.pack_commands
 
     @property
     def place(self) -> Place:
@@ -68,7 +69,7 @@ class AsyncWire:
         if self._duplex is None:
             await self._connect()
             self._duplex = self._taken_over()
-        return await self._duplex.exchange(self._pack(commands), len(commands))
+        return await self._duplex.exchange(packed_of(commands, self._pack), len(commands))
 
     async def _connect(self) -> None:
         self._is_connecting = True

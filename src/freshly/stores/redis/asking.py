@@ -1,19 +1,13 @@
 """What is asked of the server before anything is judged: one batch for one reader, or for many.
 
 Readers of one turn of an event loop travel together: one MGET of all their values, one HMGET of the
-stamps, one proof of who answered. The rule that makes it right: a read joins only a batch that is sent
-after the read began. So a batch is closed before its first byte goes out, and a later read opens the
-next.
+stamps, one proof of who answered: see ticks.py.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from contextvars import Context
-from copy import copy
-from threading import local
 from typing import Any, NamedTuple
 
 from ...errors import StoreError
@@ -22,6 +16,7 @@ from .hub import Hub
 from .line import Question
 from .reading import Bucket, Reading
 from .talk import Talk
+from .ticks import Ticks
 
 
 class Want(NamedTuple):
@@ -98,69 +93,15 @@ class Asking:
         return reading
 
 
-class _Tick:
-    """The readers that came in one turn of a loop, each with the future that has its answer."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self.wants: list[Want] = []
-        self.answers: list[asyncio.Future[Told]] = []
-        self.task: asyncio.Task[None] | None = None
-        self.is_open = True
-
-
 class AskingTogether(Asking):
     """Asks for all readers of one turn of an event loop at once."""
 
     def __init__(self, hub: Hub, talk: Talk) -> None:
         super().__init__(hub, talk)
-        # A thread runs one loop at a time.
-        self._here = local()
-        self._sent: set[_Tick] = set()
+        self._ticks = Ticks(self._ask, talk.spares, self._give_back)
 
     async def ask(self, want: Want) -> Told:
-        loop = asyncio.get_running_loop()
-        tick: _Tick | None = getattr(self._here, "tick", None)
-        if tick is None or not tick.is_open or tick.loop is not loop:
-            tick = self._here.tick = _Tick(loop)
-            # It begins when all who are ready now have had their turn. In a context of its own: it is
-            # the task of nobody.
-            tick.task = loop.create_task(self._send(tick), name="freshly asks", context=Context())
-            self._sent.add(tick)
-        answer: asyncio.Future[Told] = loop.create_future()
-        tick.wants.append(want)
-        tick.answers.append(answer)
-        return await answer
-
-    async def _send(self, tick: _Tick) -> None:
-        tick.is_open = False
-        if len(tick.wants) > 1 and (told_instead := self._talk.spares()) is not None:
-            # If this is the call that tries, one reader waits for it, and not all that came with it.
-            for answer in tick.answers[1:]:
-                if not answer.done():
-                    answer.set_exception(copy(told_instead))
-            del tick.wants[1:], tick.answers[1:]
-        try:
-            told = await self._ask(tick.wants)
-        except asyncio.CancelledError:
-            for answer in tick.answers:
-                answer.cancel()
-            raise
-        except Exception as error:
-            for answer in tick.answers:
-                if not answer.done():
-                    # One each: an error that is raised in many places collects the traces of all.
-                    answer.set_exception(copy(error))
-        else:
-            left: list[tuple[Want, Told]] = []
-            for want, answer, one in zip(tick.wants, tick.answers, told, strict=True):
-                if answer.done():
-                    left.append((want, one))
-                else:
-                    answer.set_result(one)
-            await self._give_back(left)
-        finally:
-            self._sent.discard(tick)
+        return await self._ticks.join(want)
 
     async def _give_back(self, left: Sequence[tuple[Want, Told]]) -> None:
         """End the leases that were taken for readers who are gone: nobody will load under them."""
@@ -176,16 +117,7 @@ class AskingTogether(Asking):
                 await self._talk.write(calls)
 
     async def close(self) -> None:
-        here, tasks = asyncio.get_running_loop(), []
-        for tick in list(self._sent):
-            if tick.loop.is_closed():
-                self._sent.discard(tick)
-            if tick.loop is here and tick.task is not None:
-                tasks.append(tick.task)
-                if all(answer.done() for answer in tick.answers):
-                    tick.task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await self._ticks.close()
 
 
 def _each_once(names: Sequence[Sequence[str]]) -> list[str]:

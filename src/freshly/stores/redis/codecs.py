@@ -65,7 +65,7 @@ class Codecs:
         """
         try:
             codec: PayloadCodec | FailureCodec = (
-                self._of(shape) if entry.raised is None else self._of_raised(shape)
+                self.of(shape) if entry.raised is None else self._of_raised(shape)
             )
             payload = codec.encode(entry.value if entry.raised is None else entry.raised.anew())
             frame = self.frame(entry, codec.schema, payload, key_at)
@@ -97,6 +97,10 @@ class Codecs:
     def unpack(self, data: bytes | None, key: str) -> Frame | None:
         return None if data is None else self._wire.unpack(data, self._layout.value(key))
 
+    def unpack_as(self, data: bytes, name: bytes) -> Frame | None:
+        """Do ``unpack`` for the entry whose value lies under ``name``."""
+        return self._wire.unpack(data, name)
+
     def value(self, key: str, frame: Frame, shape: Shape) -> Any:
         """Return the value of ``frame``, or what its load raised.
 
@@ -105,7 +109,7 @@ class Codecs:
         """
         if frame.kind != VALUE:
             return _raised(self._decoded(self._of_raised(shape), key, frame))
-        codec = self._of(shape)
+        codec = self.of(shape)
         if frame.schema == PLAIN and not codec.reads(PLAIN):
             # It was set by hand, under no type: the value has to say itself that it is of this one.
             value = self._decoded(self._plain, key, frame)
@@ -124,7 +128,8 @@ class Codecs:
             self.refusals.note(reason, self._layout.value(key), error.__cause__)
             raise
 
-    def _of(self, shape: Shape) -> PayloadCodec:
+    def of(self, shape: Shape) -> PayloadCodec:
+        """Return the codec of the values of ``shape``."""
         codec = self._codecs.get(shape)
         if codec is None:
             asked, by_hand = self._asked(shape), shape.function is None

@@ -14,6 +14,7 @@ from .copies import Copies
 from .journal import Journal
 from .keeper import Keeper
 from .kept import Kept
+from .known import KnownRows
 from .layout import Layout
 from .met import Met
 from .presence import Presence
@@ -49,6 +50,7 @@ class Hub:
         self.journal = Journal(now)
         self.met = Met(self.journal)
         self.presence = Presence(now)
+        self.known = KnownRows(layout)
         self._begin()
 
     def forget_parent(self) -> None:

@@ -28,6 +28,7 @@ from .keeper import Keeper
 from .layout import Layout
 from .lines import Ends, Lines
 from .primary import Primary
+from .recall import RedisRecall
 from .refusals import Refusals
 from .sentinel import sentinel_address
 from .slots import Place
@@ -138,7 +139,7 @@ def open_redis(
             found, layout, max_ttl, hub.met, watch_for, size=pool_size, timeout=timeout
         )
         _OURS.update((hub, nodes, *talks))
-        store = _both(hub, *((talk, talk) for talk in talks))
+        store = _both(hub, *((talk, talk) for talk in talks), recalls=False)
     else:
         address = far_address(url, options, timeout)
         store = _on_one(hub, address, watch_for(address.server), pool_size, timeout)
@@ -155,11 +156,14 @@ def _on_one(hub: Hub, address: Address, watch: Watch, size: int, timeout: float)
         return lines, Conversation(primary, lines, hub.layout, hub.met, hub.max_ttl, vetting)
 
     of_awaited, of_blocking = address.vetting
-    return _both(hub, talk(awaited, of_awaited), talk(blocking, of_blocking))
+    return _both(hub, talk(awaited, of_awaited), talk(blocking, of_blocking), recalls=True)
 
 
-def _both(hub: Hub, awaited: tuple[Ends, Talk], stepped: tuple[Ends, Talk]) -> RedisStore:
-    store = RedisStore(hub, *awaited, AskingTogether(hub, awaited[1]))
+def _both(
+    hub: Hub, awaited: tuple[Ends, Talk], stepped: tuple[Ends, Talk], *, recalls: bool
+) -> RedisStore:
+    recall = RedisRecall(hub, awaited[1]) if recalls else None
+    store = RedisStore(hub, *awaited, AskingTogether(hub, awaited[1]), recall)
     twin = RedisStore(hub, *stepped, Asking(hub, stepped[1]))
     store.twin = twin.twin = twin
     return store

@@ -96,10 +96,12 @@ _POSITION = re.compile(r"(\d{1,5})\.([A-Za-z0-9_-]{1,64})\.(\d{1,18})")
 class Bucket:
     """One bucket as one answer showed it, at ``server_now`` milliseconds by its server's clock."""
 
-    __slots__ = ("_fields", "floor", "is_there", "position", "server_now")
+    __slots__ = ("_fields", "fence", "floor", "is_there", "position", "server_now")
 
     def __init__(self, fields: Mapping[bytes, bytes | None], fence: bytes, server_now: float) -> None:
         self._fields = fields
+        #: Of the primary that answered.
+        self.fence = fence
         self.server_now = server_now
         nonce = fields[NONCE]
         #: Whether it exists, belongs to the primary that answered, and is as our scripts write it.
@@ -131,10 +133,14 @@ class Bucket:
     def is_valid(self, position: Position, field: bytes) -> bool:
         """Return whether nothing that carries ``field`` was invalidated since ``position``."""
         nonce, sequence = position
-        if not self.is_there or nonce != self.position.nonce or sequence < self.floor:
+        if not self.is_current(nonce, sequence):
             return False
         text = self._fields.get(field)
         return text is None or sequence >= number_of(text)
+
+    def is_current(self, nonce: bytes, sequence: int) -> bool:
+        """Return whether a position can be compared with the stamps that stand here."""
+        return self.is_there and nonce == self.position.nonce and sequence >= self.floor
 
     def spares(self, position: Position, key: str) -> bool:
         """Return whether no pattern that ``key`` matches was deleted since ``position``."""

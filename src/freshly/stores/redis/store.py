@@ -5,7 +5,7 @@ Two objects of this class make one store, one for each colour of caller. What bo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ...core.entry import Entry
@@ -27,6 +27,7 @@ from .looks import Looks
 from .moments import follows, inherited
 from .prune import Pruner
 from .reading import Moment, positions_of
+from .recall import RedisRecall
 from .renewals import Renewals
 from .rights import Rights
 from .stamps import Stamps
@@ -45,8 +46,11 @@ class RedisStore:
     # The server evicts, and tells nobody.
     evictions = 0
 
-    def __init__(self, hub: Hub, lines: Ends, talk: Talk, asking: Asking) -> None:
+    def __init__(
+        self, hub: Hub, lines: Ends, talk: Talk, asking: Asking, recall: RedisRecall | None = None
+    ) -> None:
         self._hub = hub
+        self.recall = recall
         self._lines = lines
         self._talk = talk
         self._asking = asking
@@ -93,8 +97,9 @@ class RedisStore:
     def living(self) -> list[Entry[Any]]:
         return []
 
-    def bind(self, entry: Entry[Any], rows: Rows, row: object) -> None:
-        return
+    def bind(self, entry: Entry[Any], rows: Rows, row: Hashable) -> None:
+        if self.recall is not None and not entry.slides and entry.raised is None:
+            self._hub.known.note(entry, rows, row)
 
     # -- reading -----------------------------------------------------------------------------
 
@@ -220,6 +225,8 @@ class RedisStore:
         if last_try is not None:
             await self._lines.wait(last_try)
         await self._asking.close()
+        if self.recall is not None:
+            await self.recall.close()
         await self._lines.close()
         # It is the other one that delivers and keeps leases, for both.
         await self.twin._lines.close()

@@ -1,0 +1,73 @@
+"""What this process has served to functions lately: the next read of it knows what to ask.
+
+It has no value, and no stamp: a read asks the server for both, each time. What is spared is to work
+out the key, the tags and the bytes of the question once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from ...core.entry import Entry
+from ...core.rows import Rows
+from ...wire.codec import PayloadCodec
+from .layout import KEY, STALE, TAG, Layout, encoded
+from .packed import bulk
+
+# Rows that came lately, and as many that came before those: some 15 MB if all are in use. Who reads
+# more than that in turn works out each question anew.
+REMEMBERED = 8_192
+
+
+class Known:
+    """An entry by its key and the tags that it carried when it was found.
+
+    ``value`` and ``fields`` are the words of the question, packed: the name of the value, and
+    ``count`` stamps of key and tags. Holds are not among them: who finds its entry has no use for one.
+    """
+
+    __slots__ = ("codec", "count", "fields", "key", "name", "tags", "value")
+
+    def __init__(self, layout: Layout, key: str, tags: tuple[str, ...]) -> None:
+        self.key = key
+        self.tags = tags
+        self.name = layout.value(key)
+        self.value = bulk(self.name)
+        names = self.names()
+        self.fields = b"".join(map(bulk, names))
+        self.count = len(names)
+        #: What reads the value; ``None`` before somebody has asked for it.
+        self.codec: PayloadCodec | None = None
+
+    def names(self) -> list[bytes]:
+        """Return the names of the fields, in the order in which they are asked for."""
+        names = [KEY + encoded(self.key)]
+        for tag in map(encoded, self.tags):
+            names += (TAG + tag, STALE + tag)
+        return names
+
+
+class KnownRows:
+    """Known entries by the row under which a function finds them."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._late: dict[tuple[Rows, Hashable], Known] = {}
+        self._early: dict[tuple[Rows, Hashable], Known] = {}
+
+    def get(self, rows: Rows, row: Hashable) -> Known | None:
+        found = self._late.get((rows, row))
+        if found is None and (found := self._early.get((rows, row))) is not None:
+            self._add(rows, row, found)
+        return found
+
+    def note(self, entry: Entry[object], rows: Rows, row: Hashable) -> None:
+        """Note that ``entry`` was served under ``row``."""
+        known = self.get(rows, row)
+        if known is None or known.tags != entry.tags or known.key != entry.key:
+            self._add(rows, row, Known(self._layout, entry.key, entry.tags))
+
+    def _add(self, rows: Rows, row: Hashable, known: Known) -> None:
+        if len(self._late) >= REMEMBERED:
+            self._early, self._late = self._late, {}
+        self._late[rows, row] = known

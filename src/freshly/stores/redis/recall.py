@@ -1,0 +1,172 @@
+"""Reads of what was served before: all of one turn of the loop ask together, in bytes made before.
+
+    MGET of the values, HMGET of the bucket's head and of the stamps of all keys and tags, TIME, INFO
+
+What is plainly a hit is served from that: a whole value of the expected type, with one stamp, before
+its early ttl, under whose names nothing stands that is newer. All else is judged as any other look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+from ...core.ports import Look
+from ...core.recall import Known as KnownEntry
+from ...core.recall import Recalled
+from ...core.rows import Rows
+from ...core.shape import Shape
+from ...errors import StoreError
+from ...wire.codec import PayloadCodec, Undecodable
+from ...wire.frame import VALUE, Frame
+from .codecs import tags_of
+from .hub import Hub
+from .judging import Judge
+from .known import Known
+from .layout import HEAD, LATEST_HOLD, PATTERNS
+from .line import Question
+from .packed import Packed, bulk
+from .reading import Bucket, Reading, number_of
+from .talk import Talk, Witness
+from .ticks import Ticks
+
+_HEAD_WORDS = b"".join(map(bulk, HEAD))
+
+
+class Sheet:
+    """What the server said to those who asked in one turn.
+
+    ``places`` tells for each where its value is among ``values``, and its first stamp in ``stamps``.
+    ``is_plain`` says that nothing stands in the way of all of them.
+    """
+
+    __slots__ = ("_has_stamps", "bucket", "is_plain", "places", "reading", "since", "stamps", "values")
+
+    def __init__(
+        self,
+        hub: Hub,
+        places: Mapping[Known, tuple[int, int]],
+        values: Sequence[Any],
+        stamps: Sequence[bytes | None],
+        witness: Witness,
+        since: int,
+    ) -> None:
+        head: dict[bytes, bytes | None] = dict(zip(HEAD, stamps, strict=False))
+        self.places = places
+        self.values = values
+        self.stamps = stamps
+        self.since = since
+        self.bucket = Bucket(head, witness.fence, witness.time)
+        self.reading = Reading(hub.layout, hub.shift, {0: self.bucket})
+        self.reading.check_layout()
+        self.is_plain = (
+            self.bucket.is_there and head[PATTERNS] is None and hub.undelivered.is_empty(since)
+        )
+        self._has_stamps = any(stamps[len(HEAD) :])
+
+    def stamps_of(self, known: Known) -> Sequence[bytes | None]:
+        start = self.places[known][1]
+        return self.stamps[start : start + known.count]
+
+    def is_valid(self, known: Known, nonce: bytes, sequence: int) -> bool:
+        """Return whether nothing of ``known`` was invalidated, or marked stale, since this position."""
+        return self.bucket.is_current(nonce, sequence) and not (
+            self._has_stamps
+            and any(
+                stamp is not None and number_of(stamp) > sequence for stamp in self.stamps_of(known)
+            )
+        )
+
+
+class RedisRecall:
+    """Recalls for awaited callers of a store on one server."""
+
+    def __init__(self, hub: Hub, talk: Talk) -> None:
+        self._hub = hub
+        self._talk = talk
+        self._judge = Judge(hub)
+        self._bucket = bulk(hub.layout.bucket(0))
+        self._ticks: Ticks[Known, Sheet] = Ticks(self._ask, talk.spares)
+
+    def known(self, rows: Rows, row: Hashable) -> Known | None:
+        known = self._hub.known.get(rows, row)
+        # Else it is a miss, most probably, which asks for the lease of the key as well.
+        return known if known is not None and self._hub.presence.has(known.key) else None
+
+    async def read(self, known: KnownEntry, shape: Shape) -> Recalled | Look | None:
+        assert isinstance(known, Known)
+        sheet = await self._ticks.join(known)
+        data = sheet.values[sheet.places[known][0]]
+        if type(data) is not bytes:
+            self._hub.presence.drop(known.key)
+            return self._look(known, shape, sheet, None)
+        codecs = self._hub.codecs
+        frame = codecs.unpack_as(data, known.name)
+        if frame is not None and sheet.is_plain and len(frame.marks) == 1:
+            codec = known.codec
+            if codec is None:
+                codec = known.codec = codecs.of(shape)
+            if self._is_plain(known, codec, frame, sheet):
+                try:
+                    return Recalled(codec.decode(frame.payload), sheet.reading.moment)
+                except Undecodable:
+                    # It is told of where every look is judged.
+                    pass
+        return self._look(known, shape, sheet, frame)
+
+    @staticmethod
+    def _is_plain(known: Known, codec: PayloadCodec, frame: Frame, sheet: Sheet) -> bool:
+        """Return whether ``frame``, which has one stamp, may be served with nothing else to be done."""
+        schema, born, early, _, _, _, _, ((bucket, nonce, sequence, tags, is_own),), *_ = frame
+        return (
+            tags == known.tags
+            and schema == codec.schema
+            and frame.kind == VALUE
+            and not frame.idle
+            and is_own
+            and bucket == 0
+            and (born + early) / 1000 > sheet.reading.now
+            and sheet.is_valid(known, nonce, sequence)
+        )
+
+    def _look(self, known: Known, shape: Shape, sheet: Sheet, frame: Frame | None) -> Look | None:
+        head = sheet.bucket
+        if not head.is_there or head.number(LATEST_HOLD) > head.server_now:
+            # A load begins in a bucket that is there, and knows what is held.
+            return None
+        if frame is not None and tags_of(frame) != known.tags:
+            return None
+        if frame is not None:
+            self._hub.presence.note(known.key, (frame.born + frame.ends) / 1000 - sheet.reading.now)
+        names = (*HEAD, *known.names())
+        told = [*sheet.stamps[: len(HEAD)], *sheet.stamps_of(known)]
+        bucket = Bucket(dict(zip(names, told, strict=True)), head.fence, head.server_now)
+        reading = Reading(self._hub.layout, self._hub.shift, {0: bucket})
+        return self._judge.look(known.key, known.tags, frame, shape, reading, reading, sheet.since)
+
+    async def _ask(self, wanted: Sequence[Known]) -> Sequence[Sheet]:
+        since = self._hub.undelivered.deliveries
+        places: dict[Known, tuple[int, int]] = {}
+        start = len(HEAD)
+        for known in wanted:
+            if known not in places:
+                places[known] = len(places), start
+                start += known.count
+        answer = await self._talk.read(self._questions(places, start))
+        values, stamps = answer.replies
+        if isinstance(stamps, Exception):
+            raise StoreError(f"something else lies where a bucket would: {stamps}")
+        if len(places) == 1:
+            values = [values]
+        elif isinstance(values, Exception):
+            raise StoreError(f"the server does not tell the values: {values}") from values
+        sheet = Sheet(self._hub, places, values, stamps, answer.witnesses[1], since)
+        return [sheet] * len(wanted)
+
+    def _questions(self, places: Mapping[Known, object], count: int) -> list[Question]:
+        get, words = "MGET" if len(places) > 1 else "GET", [known.value for known in places]
+        fields = [self._bucket, _HEAD_WORDS, *[known.fields for known in places]]
+        return [Packed.of(get, len(places), words), Packed.of("HMGET", count + 1, fields)]
+
+    async def close(self) -> None:
+        await self._ticks.close()
