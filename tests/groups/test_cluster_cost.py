@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
@@ -70,43 +71,150 @@ async def cache(cluster: Cluster) -> AsyncIterator[Cache]:
 LOOK = Counter({"HMGET": 16, "TIME": 3, "INFO": 3})
 
 
-def buckets_of(*tags: str) -> set[int]:
-    return {LAYOUT.bucket_of(tag) for tag in tags}
+def buckets_of(*names: str) -> set[int]:
+    return {LAYOUT.bucket_of(name) for name in names}
 
 
-async def test_a_hit_is_one_round_trip_to_all_nodes(cache: Cache, turns: Turns) -> None:
-    @cache(ttl="1h", tags=["users", "user:{user_id}"])
+def look_at(cluster: Cluster, *names: str, value: str = "") -> Counter[str]:
+    """Return what it takes to ask of ``names``, and of what lies under the key ``value``."""
+    asked = [LAYOUT.bucket(number) for number in buckets_of(*names)]
+    nodes = {
+        node.port
+        for node in cluster.owners([*asked, *([LAYOUT.value(value)] if value else [])]).values()
+    }
+    look = Counter({"HMGET": len(asked), "TIME": len(nodes), "INFO": len(nodes)})
+    return look + Counter({"GET": 1} if value else {})
+
+
+NAMES = ("user:7", "users")
+
+
+class Users:
+    """User 7, in whose result an author is named: with a tag in a bucket that only the result tells."""
+
+    author = next(one for one in map(str, range(100)) if not buckets_of(one) & buckets_of(*NAMES))
+
+    def __init__(self, cache: Cache, turns: Turns, **options: Any) -> None:
+        self.before: list[Counter[str]] = []
+        self.loads = 0
+
+        @cache(ttl="1h", key="user:{user_id}", tags=["users", "{result[author]}"], **options)
+        async def get_user(user_id: int) -> dict[str, str]:
+            self.before = turns.sums
+            self.loads += 1
+            turns.clear()
+            return {"author": self.author}
+
+        self.get = get_user
+
+
+async def test_a_hit_is_one_round_trip_to_the_nodes_of_its_value_and_its_names(
+    cache: Cache, turns: Turns, cluster: Cluster
+) -> None:
+    @cache(ttl="1h", key="user:{user_id}", tags=["users", "of:{user_id}"])
     async def get_user(user_id: int) -> int:
         return user_id
 
-    await get_user(7)
+    for user_id in range(5):
+        await get_user(user_id)
+        turns.clear()
+
+        assert await get_user(user_id) == user_id
+
+        names = (f"user:{user_id}", "users", f"of:{user_id}")
+        assert turns.sums == [look_at(cluster, *names, value=names[0])]
+
+
+async def test_one_with_a_tag_that_only_the_result_tells_may_take_another(
+    cache: Cache, turns: Turns, cluster: Cluster
+) -> None:
+    users = Users(cache, turns)
+    await users.get(7)
     turns.clear()
 
-    assert await get_user(7) == 7
+    await users.get(7)
 
-    assert turns.sums == [LOOK + Counter({"GET": 1})]
-    assert len(turns[0]) == 3
+    assert turns.sums == [
+        look_at(cluster, *NAMES, value="user:7"),
+        look_at(cluster, *NAMES, users.author),
+    ]
+    assert users.loads == 1
 
 
-async def test_a_miss_is_one_before_the_load_and_two_after_it(cache: Cache, turns: Turns) -> None:
-    before: list[Counter[str]] = []
+async def test_a_miss_is_one_before_the_load_to_all_buckets_and_two_after_it_to_its_own(
+    cache: Cache, turns: Turns, cluster: Cluster
+) -> None:
+    users = Users(cache, turns)
 
-    @cache(ttl="1h", tags=["users", "user:{user_id}"])
-    async def get_user(user_id: int) -> int:
-        before.extend(turns.sums)
-        return user_id
-
-    await get_user(1)
-    before.clear()
-    turns.clear()
-
-    await get_user(7)
+    await users.get(7)
 
     # A script bids for the lease, and another one ends it.
-    assert before == [LOOK + Counter({"GET": 1, "EVALSHA": 1})]
-    look, store = turns.sums[1:]
-    assert look == LOOK
-    assert store == Counter({"SET": 1, "EVALSHA": 1, "INFO": 1})
+    assert users.before == [LOOK + Counter({"GET": 1, "EVALSHA": 1})]
+    assert turns.sums == [
+        look_at(cluster, *NAMES, users.author),
+        Counter({"SET": 1, "EVALSHA": 1, "INFO": 1}),
+    ]
+
+
+async def test_where_an_invalid_value_lies_all_buckets_are_asked_with_the_claim(
+    cache: Cache, turns: Turns, cluster: Cluster
+) -> None:
+    """The load that follows has a stamp of each of them: its value is stored, whatever its tags."""
+    users = Users(cache, turns)
+    await users.get(7)
+    for names in (("users",), (users.author,)):
+        await cache.delete_tags(*names)
+        turns.clear()
+        await users.get(7)
+        assert users.before[0] == look_at(cluster, *NAMES, value="user:7")
+        claim = LOOK + Counter({"SET": 1, "GET": 2})
+        if names == ("users",):
+            assert users.before[1:] == [claim]
+        else:
+            # What its result tells has to be asked for besides, each time.
+            assert users.before[2] == claim
+
+        loads = users.loads
+        await users.get(7)
+        assert users.loads == loads, "a hit"
+
+
+async def test_what_is_refreshed_behind_its_reader_is_stored_whatever_its_tags(
+    cache: Cache, turns: Turns, cluster: Cluster
+) -> None:
+    users = Users(cache, turns, soft_ttl="30m")
+    await users.get(7)
+    await cache.mark_stale("users")
+    async with Cache(cluster.url, timeout=30) as other:
+        # Its questions travel with nobody's.
+        there = Users(other, turns, soft_ttl="30m").get
+        stale = await there.peek(7)
+        assert stale is not None
+
+        await users.get(7)
+        async with asyncio.timeout(20):
+            # Nobody tells when it is stored.
+            while (entry := await there.peek(7)) is None or entry.stale_at <= stale.stale_at:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+
+    await users.get(7)
+    assert users.loads == 2
+
+
+async def test_without_a_lease_nothing_is_asked_after_the_look_so_that_asks_all(
+    cluster: Cluster, turns: Turns
+) -> None:
+    async with Cache(cluster.url, timeout=30, lease=False) as cache:
+        users = Users(cache, turns)
+        await users.get(7)
+        await cache.delete_tags("users")
+        turns.clear()
+
+        await users.get(7)
+
+        assert users.before[0] == LOOK + Counter({"GET": 1})
+        await users.get(7)
+        assert users.loads == 2
 
 
 async def test_an_invalidation_is_one_script_for_each_bucket_all_at_once(

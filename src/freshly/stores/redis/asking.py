@@ -22,7 +22,9 @@ from .ticks import Ticks
 class Want(NamedTuple):
     """What one reader wants to know: ``first`` is asked, in its order, before all the rest.
 
-    ``bids`` are tokens by key, for the leases of those under which nothing lies.
+    ``bids`` are tokens by key, for the leases of those under which nothing lies. It asks all buckets,
+    or if not ``is_whole`` those of its keys and tags, of which there is one at least: who knows by the
+    answer what it wanted to know, or asks again before it loads.
     """
 
     values: Sequence[str] = ()
@@ -30,10 +32,11 @@ class Want(NamedTuple):
     tags: Sequence[str] = ()
     first: Sequence[Question] = ()
     bids: Mapping[str, str] = {}
+    is_whole: bool = True
 
 
 class Told(NamedTuple):
-    """What it was told: replies to ``first``, the values by key, and what all buckets say.
+    """What it was told: replies to ``first``, the values by key, and what buckets say.
 
     ``holders`` tells by key who has the lease, where one was bid for and nothing lies there.
     """
@@ -67,6 +70,7 @@ class Asking:
             # Of several bids for one lease the first is sent: one of those who make them will load.
             bids={key: token for want in reversed(wants) for key, token in want.bids.items()},
             lease_ms=self._hub.keeper.ms,
+            is_whole=any(want.is_whole for want in wants),
         )
         answer = await self._talk.read([*first, *batch.questions])
         rest = answer.part(len(first))
@@ -80,7 +84,7 @@ class Asking:
         return told
 
     async def _opened(self, batch: Batch, reading: Reading) -> Reading:
-        """Make sure that all buckets are there, so that a load has a stamp to begin with."""
+        """Make sure that the buckets are there, so that a load has a stamp to begin with."""
         if absent := reading.absent():
             calls = [self._talk.opening(bucket, batch.fields(bucket)) for bucket in absent]
             answer = await self._talk.write(calls)

@@ -26,8 +26,9 @@ BIDS_A_CALL = 1000
 class Batch:
     """Asks for the values of ``values`` and for what the buckets say of ``keys`` and ``tags``.
 
-    Every bucket is asked, since a tag that only the result tells may lie in any of them. ``bids`` are
-    tokens by key, for the leases of those under which nothing lies, which last ``lease_ms``.
+    Where a load may follow ``is_whole`` has every bucket asked, since a tag that only the result tells
+    may lie in any of them. ``bids`` are tokens by key, for the leases of those under which nothing
+    lies, which last ``lease_ms``.
     """
 
     def __init__(
@@ -39,10 +40,11 @@ class Batch:
         tags: Iterable[str] = (),
         bids: Mapping[str, str] | None = None,
         lease_ms: int = 0,
+        is_whole: bool = True,
     ) -> None:
         self._layout = layout
         self._values = values
-        self._fields = fields_of(layout, dict.fromkeys(keys), dict.fromkeys(tags))
+        self._fields = fields_of(layout, dict.fromkeys(keys), dict.fromkeys(tags), is_whole=is_whole)
         # One bucket stands for one server, which takes keys of all slots in one command.
         self._is_one = layout.buckets == 1 and len(values) > 1
         self._gets = 1 if self._is_one else len(values)

@@ -64,7 +64,7 @@ class Landings:
     ) -> list[bool]:
         if is_stamped:
             keys, tags = [entry.key for entry in entries], [t for e in entries for t in e.tags]
-            reading = await self._looks.names(keys, tags)
+            reading = await self._looks.names(keys, tags, is_whole=False)
             fits = [not reading.overtakes(entry.stamp, entry.tags, entry.key) for entry in entries]
         else:
             fits = [True] * len(entries)
@@ -77,7 +77,7 @@ class Landings:
     ) -> list[bool]:
         # What the buckets say is read before the stamp is written: tags are valid from then on.
         keys, tags = [entry.key for entry in entries], [t for e in entries for t in e.tags]
-        batch = Batch(self._layout, keys=keys, tags=tags)
+        batch = Batch(self._layout, keys=keys, tags=tags, is_whole=False)
         stamped = await self._stamps.stamp([KEY + encoded(key) for key in keys], first=batch.questions)
         reading = batch.reading(stamped.first, self._hub.shift)
         if not is_stamped:

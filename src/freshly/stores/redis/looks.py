@@ -25,10 +25,17 @@ class Looks:
         self._judge = Judge(hub)
 
     async def look(self, key: str, tags: Iterable[str], shape: Shape, *, bids: bool = False) -> Look:
-        """Look, and with ``bids`` ask for the key's lease unless something is known to lie there."""
+        """Look, and with ``bids`` ask for the key's lease unless something is known to lie there.
+
+        If it is, the buckets of the key and its tags are enough: whoever loads all the same claims the
+        lease before that, and a claim asks all.
+        """
         since, tags, keys = self._hub.undelivered.deliveries, tuple(tags), (key,)
         tokens = self._tokens(keys) if bids and shape is not LOCAL else {}
-        told = await self._asking.ask(Want(() if shape is LOCAL else keys, keys, tags, (), tokens))
+        is_whole = not bids or shape is LOCAL or bool(tokens)
+        told = await self._asking.ask(
+            Want(() if shape is LOCAL else keys, keys, tags, (), tokens, is_whole)
+        )
         frame, judged = self._frame(key, shape, told), told.reading
         if frame is not None and tags_of(frame) != tags:
             judged = await self._with_all_tags(keys, tags, judged, [frame])
@@ -51,7 +58,10 @@ class Looks:
         keys = [key for key, _ in cases]
         tags = [tag for _, some in cases for tag in some]
         tokens = self._tokens(keys) if bids and shape is not LOCAL else {}
-        told = await self._asking.ask(Want(() if shape is LOCAL else keys, keys, tags, first, tokens))
+        is_whole = not bids or shape is LOCAL or bool(tokens)
+        told = await self._asking.ask(
+            Want(() if shape is LOCAL else keys, keys, tags, first, tokens, is_whole)
+        )
         frames = [self._frame(key, shape, told) for key in keys]
         judged = await self._with_all_tags(keys, tags, told.reading, frames)
         return told.first, [
@@ -95,19 +105,27 @@ class Looks:
         frames: Iterable[Frame | None],
     ) -> Reading:
         """Return a reading that knows the tags which only the headers tell, too."""
-        told = [tag for frame in frames if frame for tag in tags_of(frame)]
+        told = [
+            tag
+            for key, frame in zip(keys, frames, strict=True)
+            if frame and not reading.rules_out(key, frame.marks)
+            for tag in tags_of(frame)
+        ]
         if reading.knows(told):
             return reading
-        return (await self._asking.ask(Want((), keys, [*tags, *told]))).reading
+        return (await self._asking.ask(Want((), keys, [*tags, *told], is_whole=False))).reading
 
     async def overtaken(self, stamp: Moment, tags: Iterable[str]) -> bool:
         since = self._hub.undelivered.deliveries
         tags = tuple(tags)
-        reading = await self.names((), tags)
+        reading = await self.names((), tags, is_whole=not tags)
         return self._hub.undelivered.covers("", tags, since) or reading.overtakes(stamp, tags)
 
-    async def names(self, keys: Sequence[str], tags: Sequence[str]) -> Reading:
-        return (await self._asking.ask(Want((), keys, tags))).reading
+    async def names(
+        self, keys: Sequence[str], tags: Sequence[str], *, is_whole: bool = True
+    ) -> Reading:
+        """Return what buckets say of ``keys`` and ``tags``: all of them, or those of the names."""
+        return (await self._asking.ask(Want((), keys, tags, is_whole=is_whole))).reading
 
 
 def _with_bid(look: Look, token: str | None, holder: bytes | None) -> Look:

@@ -60,7 +60,8 @@ class AfterALook:
         if not sent:
             return stored
         keys = [one.entry.key for one in sent]
-        reading = await self._looks.names(keys, [tag for one in sent for tag in one.entry.tags])
+        tags = [tag for one in sent for tag in one.entry.tags]
+        reading = await self._looks.names(keys, tags, is_whole=False)
         layout, questions, chosen = self._hub.layout, list[Question](), dict[int, Landing]()
         for one in sent:
             entry = one.entry

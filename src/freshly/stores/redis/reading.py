@@ -174,14 +174,22 @@ def patterns_of(packed: bytes) -> Sequence[tuple[int, re.Pattern[str]]] | None:
     return found if place == len(packed) else None
 
 
-def fields_of(layout: Layout, keys: Iterable[str], tags: Iterable[str]) -> dict[int, list[bytes]]:
-    """Return the fields to ask of each bucket, for the keys and tags that lie in it."""
-    found: dict[int, list[bytes]] = {bucket: [*HEAD] for bucket in range(layout.buckets)}
+def fields_of(
+    layout: Layout, keys: Iterable[str], tags: Iterable[str], *, is_whole: bool = True
+) -> dict[int, list[bytes]]:
+    """Return the fields to ask of each bucket, for the keys and tags that lie in it.
+
+    Of all buckets, or else of those that have some.
+    """
+    found: dict[int, list[bytes]] = {}
+    if is_whole:
+        found = {bucket: [*HEAD] for bucket in range(layout.buckets)}
     bucket_of = layout.bucket_of_bytes
     for name in map(encoded, keys):
-        found[bucket_of(name)] += (KEY + name, KEY_HOLD + name)
+        found.setdefault(bucket_of(name), [*HEAD]).extend((KEY + name, KEY_HOLD + name))
     for name in map(encoded, tags):
-        found[bucket_of(name)] += (TAG + name, STALE + name, TAG_HOLD + name)
+        fields = (TAG + name, STALE + name, TAG_HOLD + name)
+        found.setdefault(bucket_of(name), [*HEAD]).extend(fields)
     return found
 
 
@@ -258,6 +266,19 @@ class Reading:
                     return None
                 is_stale = is_stale or bucket.number(STALE + name) > sequence
         return is_stale if has_key else None
+
+    def rules_out(self, key: str, marks: Iterable[Mark]) -> bool:
+        """Return whether the entry of ``key`` is known not to be valid, whatever its other tags are."""
+        home, has_key = self._layout.bucket_of(key), False
+        for number, nonce, sequence, tags, is_own in marks:
+            position = Position(nonce, sequence)
+            if is_own and number == home and not has_key:
+                has_key = True
+                if not self.is_key_valid(key, position):
+                    return True
+            if any(self._asked(tag) and not self.is_tag_valid(tag, position) for tag in tags):
+                return True
+        return False
 
     def overtakes(self, stamp: Moment, tags: Iterable[str], key: str | None = None) -> bool:
         """Return whether one of ``tags``, or ``key``, was invalidated after ``stamp``.
