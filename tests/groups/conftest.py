@@ -9,4 +9,5 @@ from tests.servers.fixtures import (  # noqa: F401
     server_kind,
     servers,
     start_server,
+    tls,
 )

@@ -8,8 +8,11 @@ are told step by step besides, with the guard and without it.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import threading
+import time
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,7 +22,7 @@ from freshly.stores.redis import scripts
 from freshly.stores.redis.layout import Layout
 from freshly.stores.redis.line import Line
 from tests.checker.processes.cluster_faults import OF_CLUSTERS
-from tests.checker.processes.group_faults import GroupFaults
+from tests.checker.processes.group_faults import RHYTHM, GroupFaults
 from tests.checker.processes.mutants import MUTANTS
 from tests.checker.processes.plan import Plan
 from tests.checker.processes.run import Outcome, run
@@ -178,11 +181,21 @@ def judged(
     seconds: float,
     seed: int = 1,
     mutant: str = "",
+    rhythm: float = RHYTHM,
+    windows: list[tuple[float, float]] | None = None,
 ) -> Outcome:
+    """Return what the run met; ``windows`` is filled with from when to when each fault lasted."""
     # A time-out of less than a third of what it takes until a node counts as gone.
     url = f"{cluster.url}?timeout=300ms"
     plan = Plan(url=url, folder=str(folder), processes=3, seconds=seconds, seed=seed, mutant=mutant)
-    outcome = run(plan, trouble_for=lambda pids: GroupFaults(cluster, OF_CLUSTERS, faults, seed, pids))
+
+    def trouble_for(pids: Sequence[int]) -> GroupFaults[Cluster]:
+        trouble = GroupFaults(cluster, OF_CLUSTERS, faults, seed, pids, rhythm)
+        if windows is not None:
+            trouble.windows = windows
+        return trouble
+
+    outcome = run(plan, trouble_for=trouble_for)
     print(outcome.summary())
     return outcome
 
@@ -209,6 +222,88 @@ def test_nor_in_twenty_seconds(
     seconds = 60.0 if "," in faults else 20.0
 
     keeps_the_promise(judged(cluster, tmp_path, *faults.split(","), seconds=seconds))
+
+
+# Seconds after a failover within which a process has found the new primary, and what one may cost the
+# callers of three processes in errors: several times what it does on a machine of its own.
+SETTLED = 2.0
+ERRORS = 120
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["hand", "takeover", "kill", "stop"])
+def test_callers_see_errors_during_a_failover_and_not_after_it(
+    fault: str, cluster: Cluster, tmp_path: Path
+) -> None:
+    windows: list[tuple[float, float]] = []
+
+    outcome = judged(cluster, tmp_path, fault, seconds=25.0, rhythm=2 * SETTLED, windows=windows)
+
+    print(f"{len(outcome.failures)} errors of invalidations in {len(windows)} failovers")
+    stray = [
+        instant
+        for instant in outcome.failures
+        if not any(began <= instant <= ended + SETTLED for began, ended in windows)
+    ]
+    keeps_the_promise(outcome)
+    assert windows
+    assert stray == []
+    assert len(outcome.failures) <= ERRORS * len(windows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("colour", ["awaited", "blocking"])
+@pytest.mark.parametrize("fault", ["hand", "takeover", "kill", "stop"])
+async def test_an_invalidation_that_raises_does_so_within_two_time_outs(
+    fault: str, colour: str, cluster: Cluster
+) -> None:
+    """One writer, which invalidates a tag of the node that is replaced, until it is served again."""
+    timeout = 0.3
+    cache = Cache(cluster.url, timeout=timeout)
+    node = cluster.owner(BUCKET)
+    slots = node.owned()
+    await cache.delete_tags(TAG)
+    await asyncio.to_thread(cache.blocking.delete_tags, TAG)
+    over = threading.Event()
+
+    def befall() -> None:
+        match fault:
+            case "hand":
+                cluster.fail_over(node)
+            case "takeover":
+                cluster.fail_over(node, "TAKEOVER")
+            case "kill":
+                node.kill()
+                cluster.wait_for_successor(node, slots)
+            case "stop":
+                node.stop()
+                cluster.wait_for_successor(node, slots)
+        over.set()
+
+    thread = threading.Thread(target=befall)
+    thread.start()
+    raised: list[float] = []
+    returned = 0
+    while not (over.is_set() and returned > 10):
+        began = time.monotonic()
+        try:
+            if colour == "awaited":
+                await cache.delete_tags(TAG)
+            else:
+                await asyncio.to_thread(cache.blocking.delete_tags, TAG)
+        except StoreError:
+            raised.append(time.monotonic() - began)
+            returned = 0
+            await asyncio.sleep(0.01)
+        else:
+            returned += 1
+    thread.join()
+    await cache.close()
+    longest = max(raised, default=0.0)
+    print(f"{fault}, {colour}: {len(raised)} errors, the longest after {longest:.3f} s")
+
+    # What a busy machine adds is no wait for an answer.
+    assert longest < 3 * timeout
 
 
 @pytest.mark.slow

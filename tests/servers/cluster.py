@@ -83,10 +83,17 @@ class Cluster:
     """Three primaries and three replicas of one kind, in folders of their own below ``folder``."""
 
     def __init__(
-        self, kind: Kind, folder: Path, *, primaries: int = 3, config: Mapping[str, str] | None = None
+        self,
+        kind: Kind,
+        folder: Path,
+        *,
+        primaries: int = 3,
+        has_replicas: bool = True,
+        config: Mapping[str, str] | None = None,
     ) -> None:
         self.kind = kind
-        self.nodes = [Node(kind, folder / f"{number}", config or {}) for number in range(2 * primaries)]
+        count = 2 * primaries if has_replicas else primaries
+        self.nodes = [Node(kind, folder / f"{number}", config or {}) for number in range(count)]
         self._first = primaries
         self._stack = ExitStack()
 
@@ -123,7 +130,7 @@ class Cluster:
                 lambda node=node: node.info()["cluster_known_nodes"] == str(len(self.nodes)),
                 "the nodes do not know each other",
             )
-        for primary, replica in zip(primaries, replicas, strict=True):
+        for primary, replica in zip(primaries, replicas, strict=bool(replicas)):
             wait_until(
                 lambda primary=primary, replica=replica: _replicates(replica, primary.id),
                 "a replica does not know its primary",

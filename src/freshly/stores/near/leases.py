@@ -31,7 +31,7 @@ class NearLeases:
     async def look_many(
         self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape = ANY
     ) -> list[Look]:
-        return await self._store.look_by(self._far.look_many, asked, shape)
+        return await self._store.look_by(self._far.look_many, asked, shape, claims=True)
 
     async def claim_many(self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape) -> list[Look]:
         local = self._store.tier.shelf.logical.reading

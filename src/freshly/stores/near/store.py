@@ -162,14 +162,22 @@ class NearStore:
         return await self.look_by(self._far.look_many, asked, shape)
 
     async def look_by(
-        self, far: LookMany, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape
+        self,
+        far: LookMany,
+        asked: Sequence[tuple[str, Iterable[str]]],
+        shape: Shape,
+        *,
+        claims: bool = False,
     ) -> list[Look]:
-        """Look near, and by ``far`` for what is not to be found there."""
+        """Look near, and by ``far`` for what is not to be found there.
+
+        Whoever ``claims`` before a load has all buckets asked then, and need not here.
+        """
         found: dict[int, Look] = {}
         cases = [(key, tuple(tags)) for key, tags in asked]
         near = self._worth_asking(cases, shape)
         if near:
-            found = await self._confirmed(near)
+            found = await self._confirmed(near, is_whole=not claims)
         rest = [place for place in range(len(cases)) if place not in found]
         if rest:
             local = self._shelf.logical.reading
@@ -191,13 +199,15 @@ class NearStore:
                 found[place] = entry
         return found
 
-    async def _confirmed(self, near: dict[int, NearEntry[Any]]) -> dict[int, Look]:
+    async def _confirmed(self, near: dict[int, NearEntry[Any]], *, is_whole: bool) -> dict[int, Look]:
         """Ask about the tags and keys of ``near``; return looks at those that are valid and fresh."""
         self._tier.revalidations += len(near)
         local, since = self._shelf.logical.reading, self._far.again.delivered
         entries = list(near.values())
         reading = await self._far.again.names(
-            [entry.key for entry in entries], [tag for entry in entries for tag in entry.tags]
+            [entry.key for entry in entries],
+            [tag for entry in entries for tag in entry.tags],
+            is_whole=is_whole,
         )
         found: dict[int, Look] = {}
         for place, entry in near.items():

@@ -26,9 +26,14 @@ class Again:
     def delivered(self) -> int:
         return self._hub.undelivered.deliveries
 
-    async def names(self, keys: Sequence[str], tags: Sequence[str]) -> Reading:
-        """Return what the buckets say of ``keys`` and ``tags``, in one round trip."""
-        return await self._looks.names(keys, tags)
+    async def names(
+        self, keys: Sequence[str], tags: Sequence[str], *, is_whole: bool = True
+    ) -> Reading:
+        """Return what the buckets say of ``keys`` and ``tags``, in one round trip.
+
+        All of them, or those of the names: for whom asks again before a load.
+        """
+        return await self._looks.names(keys, tags, is_whole=is_whole)
 
     def held(self, reading: Reading) -> Held:
         return HeldInReading(self._hub.layout, reading)
