@@ -19,9 +19,9 @@ from .sites import Site, sites_of
 
 CORE = Path(freshly.core.__file__).parent
 TESTS = ("core", "faces", "faults", "stores", "context")
-#: Servers and real time have no part in what the core decides.
+#: Servers and real time have no part in what the core decides; tests of mutants have changes enough.
 CHOSEN = "not real_time and not slow"
-NO_SERVERS = "not redis and not valkey and not Redis and not Valkey and not stepped"
+NO_SERVERS = "not redis and not valkey and not Redis and not Valkey and not stepped and not mutant"
 #: Which test runs what, from one run to the next.
 KEPT = Path(".mutation/reach.json")
 
