@@ -6,4 +6,7 @@ the change, without the line.
 
 from __future__ import annotations
 
-ARGUED: dict[str, str] = {}
+ARGUED: dict[str, str] = {
+    "duration _choices: len(UNIT_MS) + 1: Sub": "a text of five or six units is never the shortest",
+    "duration _decimals: int(exponent) > 0: GtE": "no float is written with an exponent of 0",
+}

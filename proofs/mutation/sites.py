@@ -128,8 +128,12 @@ def _changes_in(function: Function) -> Iterator[tuple[ast.AST, str, Change]]:
 
 def _walked(node: ast.AST) -> Iterator[ast.AST]:
     """Yield what counts of ``node``, in its order."""
-    if isinstance(node, ast.Raise | ast.Assert | ast.JoinedStr):
-        return
+    match node:
+        case ast.Raise() | ast.Assert() | ast.JoinedStr():
+            return
+        case ast.keyword(arg="strict"):
+            # Of ``zip``: it states what is known, as an assertion does.
+            return
     yield node
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "returns", "type_params"):

@@ -32,6 +32,8 @@ class Runtime:
     time: float = 100.0
     chance: float = 1.0
     waits: list[float] = field(default_factory=list)
+    #: Waits are as long as they are asked to be, or end here.
+    waits_until: float | None = None
 
     def now(self) -> float:
         return self.time
@@ -42,7 +44,7 @@ class Runtime:
     async def wait(self, subscribe: Callable[[Callable[[], None]], object], until: float) -> bool:
         subscribe(lambda: None)
         self.waits.append(until - self.time)
-        self.time = until
+        self.time = until if self.waits_until is None else self.waits_until
         return False
 
 

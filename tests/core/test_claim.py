@@ -159,6 +159,19 @@ class TestAnothers:
         assert LONGEST_IN_ALL <= waited <= LONGEST_IN_ALL + LONGEST_WAIT
         assert not table.leases.kept
 
+    def test_at_the_end_itself_nobody_waits_any_more(self) -> None:
+        table = Table(look(OTHERS))
+        end = table.runtime.time + LONGEST_IN_ALL
+
+        def until_the_end() -> None:
+            table.runtime.waits_until = end
+
+        table.leases.asked = until_the_end
+
+        assert table.turn(look(OTHERS))[1]
+        assert table.runtime.time == end
+        assert len(table.leases.claimed) == 1
+
     def test_a_lease_that_has_run_out_is_ours(self) -> None:
         second = look(MINE)
         table = Table(look(OTHERS), second)
