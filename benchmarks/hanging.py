@@ -7,6 +7,8 @@ beyond its loader. The reads are told apart by what was known when they began:
     all hits          the server answers
     it hangs          it does not, and nobody knows yet
     breaker open      somebody has waited for a time-out; one read a second tries, and waits
+      in a task       the loader alone, in a task of its own, between the reads of that time: how late
+                      this machine is for whatever a loop does
     200 at once       the same, but all 200 begin in one tick: what comes to the time-out is the
                       loop's time for 200 reads, with the cache and without it
 
@@ -63,6 +65,7 @@ class Outcome:
     hits: Phase
     hanging: Phase
     spared: Phase
+    in_a_task: Phase
     at_once: Phase
     at_once_uncached: Phase
     back_after: float
@@ -94,21 +97,37 @@ class Crowd:
 
     async def go_on(self, caller: int) -> None:
         """Read again and again, in rhythm, each caller at its own moment of it."""
-        next_at = perf_counter() + RHYTHM * caller / CALLERS
+        await self._in_rhythm(caller, lambda: self._note(self._read, caller))
+
+    async def go_on_in_tasks(self, caller: int, phase: Phase) -> None:
+        """Do the same without a cache, in a new task each, between the reads of ``go_on``."""
+
+        async def in_a_task(number: int) -> int:
+            return await asyncio.create_task(self._read.uncached(number))
+
+        # Its loads are told apart from those of the caller who reads.
+        number = caller + CALLERS
+        await self._in_rhythm(caller + 0.5, lambda: self._note(in_a_task, number, phase))
+
+    async def _in_rhythm(self, place: float, act: Callable[[], Awaitable[None]]) -> None:
+        next_at = perf_counter() + RHYTHM * place / CALLERS
         while True:
             await asyncio.sleep(max(0.0, next_at - perf_counter()))
             next_at += RHYTHM
-            await self._note(self._read, caller)
+            await act()
 
-    async def _note(self, read: Callable[[int], Awaitable[int]], caller: int) -> None:
-        phase, began = self.phase, perf_counter()
+    async def _note(
+        self, read: Callable[[int], Awaitable[int]], caller: int, phase: Phase | None = None
+    ) -> None:
+        phase, began = phase or self.phase, perf_counter()
         await read(caller)
         # What its own loader took, not what it was told to take.
         slept = self._slept.pop(caller, None)
         phase.extra.append(perf_counter() - began - (slept or 0.0))
         if slept is not None:
             phase.loads += 1
-            self.newest_miss = perf_counter()
+            if caller < CALLERS:
+                self.newest_miss = perf_counter()
 
 
 class News:
@@ -140,15 +159,24 @@ async def measured(proxy: Proxy, timeout: float, seconds: float) -> Outcome:
     crowd.phase = hanging = Phase()
     proxy.mode = "freeze"
     await asyncio.wait_for(news.down.wait(), 10 * timeout)
+    in_a_task = Phase()
+    besides = [
+        asyncio.ensure_future(crowd.go_on_in_tasks(number, in_a_task)) for number in range(CALLERS)
+    ]
     await asyncio.sleep(seconds)
+    await ended(besides)
     proxy.mode = "pass"
     back_after = await recovery(crowd, news)
+    await ended(callers)
+    at_once, uncached = await the_same_at_once(proxy, crowd)
+    await cache.close()
+    return Outcome(timeout, hits, hanging, news.spared, in_a_task, at_once, uncached, back_after)
+
+
+async def ended(callers: Sequence[asyncio.Future[None]]) -> None:
     for caller in callers:
         caller.cancel()
     await asyncio.gather(*callers, return_exceptions=True)
-    at_once, uncached = await the_same_at_once(proxy, crowd)
-    await cache.close()
-    return Outcome(timeout, hits, hanging, news.spared, at_once, uncached, back_after)
 
 
 async def recovery(crowd: Crowd, news: News) -> float:
@@ -192,6 +220,7 @@ def phases(outcome: Outcome) -> dict[str, Phase]:
         "all hits": outcome.hits,
         "it hangs": outcome.hanging,
         "breaker open": outcome.spared,
+        "  in a task": outcome.in_a_task,
         f"{CALLERS} at once": outcome.at_once,
         "  without a cache": outcome.at_once_uncached,
     }

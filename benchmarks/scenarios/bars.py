@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from time import process_time_ns
 from typing import Any
 
+import redis.asyncio
+
 from freshly import Cache
 
 from .. import traces
@@ -18,8 +20,9 @@ from ..isolate import child
 from ..options import Adapters, Options
 from ..peers.ours import Freshly
 from ..report import Row, Tables
+from ..server import redis_server
 from ..timing import Body, Case, awaits, calls, compare, fresh_keys, method, ratio, spread
-from . import hitratio, imports, stampede
+from . import hitratio, imports, redis_hit, redis_tags, stampede
 from .keys import SHAPES
 from .miss import TASK, in_a_task
 
@@ -54,6 +57,11 @@ class Bar:
         }
 
 
+HIT_ON_A_SERVER = "hit on a server, 3 tags, by a pipeline of GET and HMGET"
+HITS_FROM_TASKS = "hits on a server from 100 tasks, in the time of a raw GET"
+FEW_ON_A_SERVER = "delete_tags on a server with 1e2 entries, by a raw GET"
+MANY_ON_A_SERVER = "delete_tags on a server with 1e5 entries, by a raw GET"
+
 BARS = {
     bar.name: bar
     for bar in (
@@ -70,6 +78,10 @@ BARS = {
         Bar("miss and set, 1 tag, by awaiting a new task", 1.6, 20.0),
         Bar("1000 awaits of a cold key, by 1000 sleeps", 1.3, 7.0),
         Bar("delete_tags with 1e6 entries, by 1e2 entries", 2.0, 4.0),
+        Bar(HIT_ON_A_SERVER, 1.4, 3.0),
+        Bar(HITS_FROM_TASKS, 5.0, 2.0, more_is_better=True),
+        Bar(FEW_ON_A_SERVER, 1.8, 4.0),
+        Bar(MANY_ON_A_SERVER, 1.8, 4.0),
         Bar("bytes of an entry beside key and value, ttl and 3 tags, 1e6 entries", 280.0, 320.0),
         Bar("bytes of an entry of a function of int, its table included", 280.0, 320.0),
         Bar("longest stall while 1e6 entries expire, ms above idle", 10.0, 60.0),
@@ -85,7 +97,7 @@ BARS = {
 async def run(adapters: Adapters, options: Options) -> Tables:
     values: dict[str, float | str] = {}
     values |= await _hits(options) | await _miss(options) | await _stampede(options)
-    values |= await _invalidation(options) | _import(options)
+    values |= await _invalidation(options) | await _server(options) | _import(options)
     if not options.quick:
         values |= _memory() | _stall() | _hit_ratio(options)
     return {"bars": [BARS[name].row(value) for name, value in values.items()]}
@@ -241,6 +253,23 @@ def _invalidations(cache: Cache) -> Body:
         return process_time_ns() - began, times * 10
 
     return body
+
+
+async def _server(options: Options) -> dict[str, float | str]:
+    """What a server is asked for, by the time of the processor here."""
+    with redis_server() as url:
+        if not url:
+            names = (HIT_ON_A_SERVER, HITS_FROM_TASKS, FEW_ON_A_SERVER, MANY_ON_A_SERVER)
+            return dict.fromkeys(names, "there is no server here")
+        async with redis.asyncio.Redis.from_url(url, max_connections=200) as client:
+            in_turn, together = await redis_hit.ratios(url, client, options)
+            _, few, many = await redis_tags.invalidations(url, client, options)
+    return {
+        HIT_ON_A_SERVER: in_turn,
+        HITS_FROM_TASKS: 1 / together,
+        FEW_ON_A_SERVER: few["by GET, CPU"],
+        MANY_ON_A_SERVER: many["by GET, CPU"],
+    }
 
 
 # -- what takes a process of its own ---------------------------------------------------------------

@@ -12,6 +12,7 @@ import redis.asyncio
 
 from ..adapter import Adapter, NotSupported
 from ..options import Adapters, Options
+from ..peers.ours import Freshly
 from ..report import Row, Tables
 from ..server import redis_server
 from ..timing import Body, Case, compare, ratio
@@ -69,8 +70,8 @@ async def _measured(gets: dict[str, Get], options: Options) -> list[Row]:
     """Time each way to get a value, on the wall and by the processor that the caller takes."""
     rows: dict[str, Row] = {name: {"name": name} for name in gets}
     kinds = (
-        ("one after the other", _in_turn, options.rounds_or(21), 15),
-        ("100 tasks", _together, options.rounds_or(9), 30),
+        ("one after the other", in_turn, options.rounds_or(21), 15),
+        ("100 tasks", together, options.rounds_or(9), 30),
     )
     for kind, body, rounds, slice_ms in kinds:
         for clock, now in (("", perf_counter_ns), (", CPU", process_time_ns)):
@@ -86,6 +87,23 @@ async def _measured(gets: dict[str, Get], options: Options) -> list[Row]:
                     found = round(ratio(case.samples, samples), 2) if case.samples else None
                     rows[case.name][f"by {units}{clock}, {kind}"] = found
     return list(rows.values())
+
+
+async def ratios(url: str, client: Any, options: Options) -> tuple[float, float]:
+    """Return what our hit with tags costs the processor, by what a raw client asks.
+
+    One after the other by a GET and HMGET, and from 100 tasks by a GET.
+    """
+    ours = Freshly("redis", url)
+    await ours.open()
+    gets = await yardsticks(client) | {ours.name: await _warm(ours, TAGS)}
+    found: list[float] = []
+    for unit, body, rounds in ((PAIR, in_turn, 21), (RAW, together, 9)):
+        cases = [Case(name, body(gets[name], process_time_ns)) for name in (unit, ours.name)]
+        rows = await compare(cases, unit, rounds=options.rounds_or(rounds), slice_ms=20)
+        found.append(rows[1]["ratio"])
+    await ours.close()
+    return found[0], found[1]
 
 
 async def yardsticks(client: Any) -> dict[str, Get]:
@@ -114,7 +132,7 @@ async def _warm(it: Adapter, tags: tuple[str, ...]) -> Get:
     return function
 
 
-def _in_turn(get: Get, now: Callable[[], int]) -> Body:
+def in_turn(get: Get, now: Callable[[], int]) -> Body:
     async def body(times: int) -> tuple[int, int]:
         began = now()
         for number in range(times * 10):
@@ -124,7 +142,7 @@ def _in_turn(get: Get, now: Callable[[], int]) -> Body:
     return body
 
 
-def _together(get: Get, now: Callable[[], int], each: int = 5) -> Body:
+def together(get: Get, now: Callable[[], int], each: int = 5) -> Body:
     async def worker(key: int) -> None:
         for _ in range(each):
             await get(key)
@@ -148,10 +166,10 @@ async def _commands(adapter: type[Adapter], tags: tuple[str, ...], client: Any, 
     try:
         await it.open()
         function = await _warm(it, tags)
-        row["miss and set"] = await _counted(client, lambda key: function(key + 1000))
-        row["hit"] = await _counted(client, function)
+        row["miss and set"] = await counted(client, lambda key: function(key + 1000))
+        row["hit"] = await counted(client, function)
         if tags:
-            row["delete_tags"] = await _counted(client, lambda key: it.delete_tags(f"t:{key}"))
+            row["delete_tags"] = await counted(client, lambda key: it.delete_tags(f"t:{key}"))
         await it.close()
     except NotSupported:
         return {}
@@ -160,7 +178,7 @@ async def _commands(adapter: type[Adapter], tags: tuple[str, ...], client: Any, 
     return row
 
 
-async def _counted(client: Any, act: Get, times: int = 50) -> str:
+async def counted(client: Any, act: Get, times: int = 50) -> str:
     before = await _calls(client)
     for key in range(times):
         await act(key)
