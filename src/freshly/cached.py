@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from functools import partial
 from inspect import Signature, signature
 from types import FunctionType
@@ -77,7 +77,7 @@ class Cached(Handle):
         super().wire(parts)
         self._rows, self._instances, self._tables = Rows(parts.store), {}, {}
         self._strangers, self._met_again = 0, False
-        slow = self._read if self.is_async else self._read_blocking
+        slow: Callable[..., Any] = self._read if self.is_async else self._read_blocking
         if self.is_async and parts.store.recall is not None and self._may_recall:
             slow = self._read_again
         ours = {
@@ -100,16 +100,17 @@ class Cached(Handle):
             return await self._uncached(values)
         return await self._parts.awaited.engine.read(self.call(values))
 
-    async def _read_again(self, values: tuple[Any, ...]) -> Any:
+    def _read_again(self, values: tuple[Any, ...]) -> Awaitable[Any]:
         """Do ``_read`` where a store may know what it has served to these arguments before."""
         if self._is_bypassed():
-            return await self._uncached(values)
+            uncached: Awaitable[Any] = self._uncached(values)
+            return uncached
         engine = self._parts.awaited.engine
         row = self._row_of(values)
         known = None if row is NO_ROW else engine.known(self._rows, row)
         if known is None:
-            return await engine.read(self.call(values))
-        return await engine.read_again(known, self.recipe, partial(self.call, values))
+            return engine.read(self.call(values))
+        return engine.read_again(known, self.recipe, self.call, values)
 
     def _read_blocking(self, values: tuple[Any, ...]) -> Any:
         if self._is_bypassed():

@@ -169,3 +169,21 @@ async def test_the_one_that_tries_asks_although_the_store_is_down(server: Server
     server.error = None
 
     assert await server.ask() == "answer"
+
+
+async def test_who_would_be_turned_away_can_be_told_before_asking(server: Server) -> None:
+    assert server.watch.turned_away() is None
+    server.error = StoreUnreachableError("no answer within 0.5 s")
+    with pytest.raises(StoreUnreachableError, match="no answer"):
+        await server.ask()
+
+    told = server.watch.turned_away()
+    assert told is not None
+    assert not told.was_asked
+
+    # It is time to try: somebody asks, and only the first to come.
+    server.clock.advance("1s")
+    assert server.watch.turned_away() is None
+    with pytest.raises(StoreUnreachableError, match="no answer"):
+        await server.ask()
+    assert server.watch.turned_away() is not None

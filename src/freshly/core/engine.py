@@ -12,9 +12,9 @@ To *ride* is to board the flight of the key, or to pilot one, and to wait for it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ..errors import StoreError
 from .budget import Turn
@@ -30,11 +30,12 @@ from .ports import Leases, Look, Reading
 from .recall import Known, Recalled
 from .recipe import Call, Recipe
 from .riding import AGAIN, Riding
-from .rows import Rows
 from .shape import ANY, UNREAD, Shape
 from .solo import Solo
 from .token import Stamp
 from .verdict import Verdict, is_served_to_a_command, judge
+
+T = TypeVar("T")
 
 
 class _Cold(Enum):
@@ -94,27 +95,28 @@ class Engine(Riding):
                 return answer
             look = None
 
-    def known(self, rows: Rows, row: Hashable) -> Known | None:
-        """Return what is known of a call that comes again; ``None`` if it has to be read like any."""
-        return None if self._recall is None else self._recall.known(rows, row)
-
-    async def read_again(self, known: Known, recipe: Recipe, call: Callable[[], Call]) -> Any:
-        """Return what ``read`` does; ``call`` makes the call if it is needed."""
-        assert self._recall is not None
+    async def read_again(
+        self, known: Known, recipe: Recipe, call: Callable[[T], Call], values: T
+    ) -> Any:
+        """Return what ``read`` does of the ``call`` of ``values``, which is made if it is needed."""
+        recall = self._recall
+        assert recall is not None
         ticket, patience = self._flights.ticket(), self._patience(recipe)
         look: Look | None
         try:
-            found = await self._recall.read(known, recipe.shape)
+            answer = await recall.ask(known)
         except StoreError as error:
             look = self._failed_look(known.key, error)
         else:
+            found = recall.found(known, recipe.shape, answer)
             if isinstance(found, Recalled):
+                value, seen = found
                 recipe.counts.retired_hits += 1
                 if self._flights.loads:
-                    note_recalled(self._flights, known.tags, found.seen)
-                return found.value if recipe.copy is None else recipe.copy(found.value)
+                    note_recalled(self._flights, known.tags, seen)
+                return value if recipe.copy is None else recipe.copy(value)
             look = found
-        return await self._read(call(), ticket, patience, look)
+        return await self._read(call(values), ticket, patience, look)
 
     async def begin_alone(self, call: Call) -> Solo:
         """Begin a load that the caller runs step by step."""

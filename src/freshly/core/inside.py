@@ -73,7 +73,10 @@ class TransactionalEngine(BulkEngine):
         return self._read_inside(inside, call, leave_cold=leave_cold)
 
     def known(self, rows: Rows, row: Hashable) -> Known | None:
-        return super().known(rows, row) if running_transaction(self._owner) is None else None
+        """Return what is known of a call that comes again; ``None`` if it has to be read like any."""
+        if self._recall is None or running_transaction(self._owner) is not None:
+            return None
+        return self._recall.known(rows, row)
 
     def refresh(self, call: Call) -> Coroutine[Any, Any, Any]:
         inside = running_transaction(self._owner)

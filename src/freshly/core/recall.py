@@ -6,7 +6,7 @@ comes again asks at once, and makes its key, its tags and its loader only if it 
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Awaitable, Hashable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from .rows import Rows
@@ -40,8 +40,12 @@ class Recall(Protocol):
         """Return what was bound under ``row``, if it is probably still there."""
         ...
 
-    async def read(self, known: Known, shape: Shape) -> Recalled | Look | None:
-        """Return its value, with the promise of ``look``.
+    def ask(self, known: Known) -> Awaitable[Any]:
+        """Ask for it, now. What is answered goes to ``found``, and raises what ``look`` raises."""
+        ...
+
+    def found(self, known: Known, shape: Shape, answer: Any) -> Recalled | Look | None:
+        """Return its value by the answer, with the promise of ``look``.
 
         Where more is to be decided than that it may be served, return the look at it; or ``None``, if
         what was asked does not tell enough for one.

@@ -69,6 +69,12 @@ class Watch:
         if seconds is not None:
             self._emit(StoreUp, seconds)
 
+    def turned_away(self) -> StoreUnreachableError | None:
+        """Return what ``ask`` would raise now without calling; ``None`` if it would call."""
+        if self._breaker.is_open and self._breaker.seconds_to_try(self._now()):
+            return self.unasked()
+        return None
+
     def unasked(self) -> StoreUnreachableError:
         seconds = self._breaker.seconds_to_try(self._now())
         return StoreUnreachableError(

@@ -102,7 +102,7 @@ class AskingTogether(Asking):
 
     def __init__(self, hub: Hub, talk: Talk) -> None:
         super().__init__(hub, talk)
-        self._ticks = Ticks(self._ask, talk.spares, self._give_back)
+        self._ticks = Ticks(self._ask, talk, self._give_back)
 
     async def ask(self, want: Want) -> Told:
         return await self._ticks.join(want)

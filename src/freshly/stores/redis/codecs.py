@@ -47,6 +47,8 @@ class Codecs:
         require_authentic(codec, wire, "setup()")
         self._layout = layout
         self._wire = wire
+        #: Does ``unpack`` for the entry whose value lies under a name.
+        self.unpack_as = wire.unpack
         self.refusals = refusals
         self._raises = raises
         self._codec = codec
@@ -96,10 +98,6 @@ class Codecs:
 
     def unpack(self, data: bytes | None, key: str) -> Frame | None:
         return None if data is None else self._wire.unpack(data, self._layout.value(key))
-
-    def unpack_as(self, data: bytes, name: bytes) -> Frame | None:
-        """Do ``unpack`` for the entry whose value lies under ``name``."""
-        return self._wire.unpack(data, name)
 
     def value(self, key: str, frame: Frame, shape: Shape) -> Any:
         """Return the value of ``frame``, or what its load raised.

@@ -130,6 +130,9 @@ class Conversation(Talk):
     def spares(self) -> StoreError | None:
         return self.watch.unasked() if self.watch.is_down else None
 
+    def turned_away(self) -> StoreError | None:
+        return self.watch.turned_away()
+
     @property
     def watch(self) -> Watch:
         return self.primary.watch

@@ -8,7 +8,7 @@ its early ttl, under whose names nothing stands that is newer. All else is judge
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 from ...core.ports import Look
@@ -26,9 +26,12 @@ from .known import Known
 from .layout import HEAD, LATEST_HOLD, PATTERNS
 from .line import Question
 from .packed import Packed, bulk
-from .reading import Bucket, Reading, number_of
+from .reading import Bucket, Moment, Reading, number_of
 from .talk import Talk, Witness
 from .ticks import Ticks
+
+# Recalled(...) takes three times as long: it passes through a Python function.
+_recalled: Callable[[type[Recalled], tuple[Any, Moment]], Recalled] = tuple.__new__
 
 _HEAD_WORDS = b"".join(map(bulk, HEAD))
 
@@ -40,7 +43,17 @@ class Sheet:
     ``is_plain`` says that nothing stands in the way of all of them.
     """
 
-    __slots__ = ("_has_stamps", "bucket", "is_plain", "places", "reading", "since", "stamps", "values")
+    __slots__ = (
+        "_has_stamps",
+        "bucket",
+        "is_plain",
+        "moment",
+        "now",
+        "places",
+        "since",
+        "stamps",
+        "values",
+    )
 
     def __init__(
         self,
@@ -57,8 +70,9 @@ class Sheet:
         self.stamps = stamps
         self.since = since
         self.bucket = Bucket(head, witness.fence, witness.time)
-        self.reading = Reading(hub.layout, hub.shift, {0: self.bucket})
-        self.reading.check_layout()
+        reading = Reading(hub.layout, hub.shift, {0: self.bucket})
+        reading.check_layout()
+        self.now, self.moment = reading.now, reading.moment
         self.is_plain = (
             self.bucket.is_there and head[PATTERNS] is None and hub.undelivered.is_empty(since)
         )
@@ -85,47 +99,51 @@ class RedisRecall:
         self._hub = hub
         self._talk = talk
         self._judge = Judge(hub)
+        self._unpack = hub.codecs.unpack_as
         self._bucket = bulk(hub.layout.bucket(0))
-        self._ticks: Ticks[Known, Sheet] = Ticks(self._ask, talk.spares)
+        self._ticks: Ticks[Known, Sheet] = Ticks(self._ask, talk)
 
     def known(self, rows: Rows, row: Hashable) -> Known | None:
         known = self._hub.known.get(rows, row)
         # Else it is a miss, most probably, which asks for the lease of the key as well.
         return known if known is not None and self._hub.presence.has(known.key) else None
 
-    async def read(self, known: KnownEntry, shape: Shape) -> Recalled | Look | None:
+    def ask(self, known: KnownEntry) -> Awaitable[Sheet]:
         assert isinstance(known, Known)
-        sheet = await self._ticks.join(known)
-        data = sheet.values[sheet.places[known][0]]
+        return self._ticks.join(known)
+
+    def found(self, known: KnownEntry, shape: Shape, answer: Sheet) -> Recalled | Look | None:
+        assert isinstance(known, Known)
+        data = answer.values[answer.places[known][0]]
         if type(data) is not bytes:
             self._hub.presence.drop(known.key)
-            return self._look(known, shape, sheet, None)
-        codecs = self._hub.codecs
-        frame = codecs.unpack_as(data, known.name)
-        if frame is not None and sheet.is_plain and len(frame.marks) == 1:
+            return self._look(known, shape, answer, None)
+        frame = self._unpack(data, known.name)
+        if frame is not None and answer.is_plain and len(frame.marks) == 1:
             codec = known.codec
             if codec is None:
-                codec = known.codec = codecs.of(shape)
-            if self._is_plain(known, codec, frame, sheet):
+                codec = known.codec = self._hub.codecs.of(shape)
+            if self._is_plain(known, codec, frame, answer):
                 try:
-                    return Recalled(codec.decode(frame.payload), sheet.reading.moment)
+                    return _recalled(Recalled, (codec.decode(frame.payload), answer.moment))
                 except Undecodable:
                     # It is told of where every look is judged.
                     pass
-        return self._look(known, shape, sheet, frame)
+        return self._look(known, shape, answer, frame)
 
     @staticmethod
     def _is_plain(known: Known, codec: PayloadCodec, frame: Frame, sheet: Sheet) -> bool:
         """Return whether ``frame``, which has one stamp, may be served with nothing else to be done."""
-        schema, born, early, _, _, _, _, ((bucket, nonce, sequence, tags, is_own),), *_ = frame
+        schema, born, early, _, _, _, _, marks, _, _, kind, idle, _ = frame
+        ((bucket, nonce, sequence, tags, is_own),) = marks
         return (
             tags == known.tags
             and schema == codec.schema
-            and frame.kind == VALUE
-            and not frame.idle
+            and kind == VALUE
+            and not idle
             and is_own
             and bucket == 0
-            and (born + early) / 1000 > sheet.reading.now
+            and (born + early) / 1000 > sheet.now
             and sheet.is_valid(known, nonce, sequence)
         )
 
@@ -137,7 +155,7 @@ class RedisRecall:
         if frame is not None and tags_of(frame) != known.tags:
             return None
         if frame is not None:
-            self._hub.presence.note(known.key, (frame.born + frame.ends) / 1000 - sheet.reading.now)
+            self._hub.presence.note(known.key, (frame.born + frame.ends) / 1000 - sheet.now)
         names = (*HEAD, *known.names())
         told = [*sheet.stamps[: len(HEAD)], *sheet.stamps_of(known)]
         bucket = Bucket(dict(zip(names, told, strict=True)), head.fence, head.server_now)

@@ -89,6 +89,10 @@ class Talk(Phrases):
         """Return what readers are told who need not ask, as one tries for all; ``None`` if all ask."""
         return None
 
+    def turned_away(self) -> StoreError | None:
+        """Return what who asks now is told at once; ``None`` if somebody is asked."""
+        return None
+
     async def ping(self) -> None:
         for place in await self.primaries():
             await self.tell(place, ("PING",))

@@ -13,7 +13,7 @@ from copy import copy
 from threading import local
 from typing import Generic, TypeVar
 
-from ...errors import StoreError
+from .talk import Talk
 
 W = TypeVar("W")
 A = TypeVar("A")
@@ -33,28 +33,34 @@ class _Tick(Generic[W, A]):
 class Ticks(Generic[W, A]):
     """Asks for all who come in one turn of an event loop at once.
 
-    ``ask`` returns an answer for each of what is wanted. ``spares`` tells what those are told who need
-    not ask, as one tries for all. ``give_back`` gets what was answered to who is gone by then.
+    ``ask`` returns an answer for each of what is wanted, by questions to ``talk``. ``give_back`` gets
+    what was answered to who is gone by then.
     """
 
     def __init__(
         self,
         ask: Callable[[Sequence[W]], Awaitable[Sequence[A]]],
-        spares: Callable[[], StoreError | None],
+        talk: Talk,
         give_back: Callable[[Sequence[tuple[W, A]]], Awaitable[None]] | None = None,
     ) -> None:
         self._ask = ask
-        self._spares = spares
+        self._talk = talk
         self._give_back = give_back
         # A thread runs one loop at a time.
         self._here = local()
         self._sent: set[_Tick[W, A]] = set()
 
     def join(self, want: W) -> asyncio.Future[A]:
-        """Have ``want`` asked with all that comes in this turn; return what will have its answer."""
+        """Have ``want`` asked with all that comes in this turn; return what will have its answer.
+
+        Raises:
+            StoreError: if nobody would be asked.
+        """
         loop = asyncio.get_running_loop()
         tick: _Tick[W, A] | None = getattr(self._here, "tick", None)
         if tick is None or not tick.is_open or tick.loop is not loop:
+            if (told_instead := self._talk.turned_away()) is not None:
+                raise told_instead
             tick = self._here.tick = _Tick(loop)
             # It begins when all who are ready now have had their turn. In a context of its own: it is
             # the task of nobody.
@@ -68,7 +74,7 @@ class Ticks(Generic[W, A]):
     async def _send(self, tick: _Tick[W, A]) -> None:
         tick.is_open = False
         wants, answers = tick.wants, tick.answers
-        if len(wants) > 1 and (told_instead := self._spares()) is not None:
+        if len(wants) > 1 and (told_instead := self._talk.spares()) is not None:
             # If this is the call that tries, one waits for it, and not all that came with it.
             for answer in answers[1:]:
                 if not answer.done():
