@@ -44,7 +44,10 @@ class AsyncCached(Protocol[P, R]):
         ...
 
     async def refresh(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Load and store anew, and return the value. The load begins after this call did."""
+        """Load and store anew, and return the value. The load begins after this call did.
+
+        Processes that keep an older value near see it after ``max_staleness`` at most.
+        """
         ...
 
     async def delete(self, *args: P.args, **kwargs: P.kwargs) -> bool:
@@ -90,7 +93,10 @@ class BlockingCached(Protocol[P, R]):
         ...
 
     def refresh(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Load and store anew, and return the value. The load begins after this call did."""
+        """Load and store anew, and return the value. The load begins after this call did.
+
+        Processes that keep an older value near see it after ``max_staleness`` at most.
+        """
         ...
 
     def delete(self, *args: P.args, **kwargs: P.kwargs) -> bool:

@@ -234,6 +234,21 @@ async def test_others_see_it_by_the_message_of_the_bucket_that_it_lies_in(
     assert await one.get(key, tag) == 2
 
 
+async def test_what_another_one_refreshed_is_told_by_the_bucket_of_its_key(
+    start: Start, names: Names, rows: dict[str, int]
+) -> None:
+    one, other = await start(), await start(begin=False)
+    key, tag = names.at(names.first), names.at(names.second)
+    await one.get(key, tag)
+    rows[key] = 2
+    await other.get.refresh(key, tag)
+    assert await one.get(key, tag) == 1  # within max_staleness
+    one.streams.hear(place_of(names.first))
+
+    assert await one.get(key, tag) == 2
+    assert one.loads == 1, "it was found"
+
+
 @pytest.mark.parametrize("by", ["clear", "delete_match"])
 async def test_a_clear_and_a_pattern_are_told_by_every_primary(
     start: Start, names: Names, rows: dict[str, int], by: str

@@ -19,7 +19,7 @@ from freshly.stores.near.message import Message, Names, message_of
 from freshly.stores.redis.replies import Push
 from tests.stores.test_near_session import Stand
 
-KINDS = {"tags": "h", "stale": "s", "keys": "k", "patterns": "*"}
+KINDS = {"tags": "h", "stale": "s", "keys": "k", "patterns": "*", "replaced": "r"}
 
 plain = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text()
 packable = st.recursive(
@@ -32,7 +32,7 @@ nearly = st.tuples(
     st.just("nonce") | packable,
     st.integers(0, 99) | packable,
     st.sampled_from(("stamp", "clear")) | packable,
-    st.lists(st.text("hsk*d!") | packable, max_size=4),
+    st.lists(st.text("hskr*d!") | packable, max_size=4),
 ).map(lambda parts: [*parts[:3], *parts[3]])
 names = st.fixed_dictionaries({name: st.lists(st.text(), max_size=3) for name in KINDS})
 

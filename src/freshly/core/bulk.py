@@ -56,6 +56,8 @@ class BulkEngine(Convoy):
             looks = await self._look_many(calls)
             wanted = [Wanted(call, look) for call, look in zip(calls, looks, strict=True)]
             calls = await self._ride_together(wanted, trip)
+        if trip.found.values:
+            await self._announce(list(trip.found.values))
         return trip.found
 
     def _serve_some(self, calls: Sequence[Call], looks: Sequence[Look], trip: Trip) -> list[Wanted]:

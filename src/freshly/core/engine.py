@@ -12,7 +12,7 @@ To *ride* is to board the flight of the key, or to pilot one, and to wait for it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Any, Final, TypeVar
 
@@ -133,6 +133,7 @@ class Engine(Riding):
             look = await self._look(call.key, call.tags, call.shape)
             answer = await self._ride(call, look, ticket, patience, newer_only=True)
             if answer is not AGAIN:
+                await self._announce((call.key,))
                 return answer
 
     async def find(self, key: str, tags: Iterable[str] = ()) -> Entry[Any] | None:
@@ -246,6 +247,14 @@ class Engine(Riding):
             await self._store.renew(sliding, now)
         except StoreError as error:
             self._emit(StoreFailed, "renew", sliding[0].key, error)
+
+    async def _announce(self, keys: Sequence[str]) -> None:
+        """Have whoever keeps older values near look for those that were just stored."""
+        try:
+            await self._store.announce(keys)
+        except StoreError as error:
+            # They are seen when the older ones end.
+            self._emit(StoreFailed, "announce", keys[0], error)
 
     async def _stand_in(self, flight: Flight, call: Call, *, is_pilot: bool) -> Any:
         """Answer a failed load with the expired value, unless it was invalidated meanwhile."""

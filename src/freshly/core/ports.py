@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
+from .announcing import Announcing
 from .counts import NearStats
 from .entry import Entry
 from .flight import Flight
@@ -119,7 +120,7 @@ class Leases(Protocol):
         ...
 
 
-class Store(NamedLeases, Recalling, Protocol):
+class Store(NamedLeases, Recalling, Announcing, Protocol):
     """A place where entries live, with the logical clock of their tags.
 
     ``blocking`` is the same store for callers that are stepped and not awaited: none of its
@@ -396,5 +397,4 @@ class Runtime(Protocol):
 class Observer(Protocol):
     """Who wants to know what happened. It must return soon and may not raise."""
 
-    # Any: an observer of one kind of event takes that kind.
-    def __call__(self, event: Any, /) -> None: ...
+    def __call__(self, event: Any, /) -> None: ...  # Any: one of a kind of event takes that kind

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
+from ..core.announcing import Unannounced
 from ..core.entry import Entry
 from ..core.ports import Look
 from ..core.shape import ANY, Shape
@@ -18,7 +19,7 @@ class _One(Protocol):
     async def put(self, entry: Entry[Any], *, is_stamped: bool) -> bool: ...
 
 
-class OneByOne:
+class OneByOne(Unannounced):
     """What stores do for many keys, by what they do for one."""
 
     async def look_many(

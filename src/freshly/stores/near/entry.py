@@ -16,7 +16,7 @@ from ...core.entry import NEVER, Entry
 from ...core.shape import Shape
 from ...core.special import SpecialEntry
 from ...wire.frame import PARTS
-from ..redis.reading import Moment
+from ..redis.reading import Moment, Position
 
 T = TypeVar("T")
 
@@ -26,10 +26,11 @@ class NearEntry(SpecialEntry[T]):
 
     ``seen`` is the same on the clock of this process: a reading taken before the store was asked.
     ``shape`` is by what its value was made of bytes. ``stamp`` is that of the entry it was made of.
-    It is served unasked while the leases of all its ``buckets`` run.
+    It is served unasked while the leases of all its ``buckets`` run. ``known`` is the last announcement
+    of its key that was known before the far store was asked for it.
     """
 
-    __slots__ = ("_valid_at", "buckets", "shape")
+    __slots__ = ("_valid_at", "buckets", "known", "shape")
 
     def __init__(
         self,
@@ -39,9 +40,11 @@ class NearEntry(SpecialEntry[T]):
         shape: Shape,
         valid_at: Moment,
         buckets: Sequence[int],
+        known: Position | None = None,
         **common: Any,
     ) -> None:
         super().__init__(key, value, **common)
+        self.known = known
         self.buckets = buckets
         self.shape = shape
         self._valid_at = valid_at
@@ -59,6 +62,7 @@ class NearEntry(SpecialEntry[T]):
         seen: int,
         now: float,
         buckets: Sequence[int] = (0,),
+        known: Position | None = None,
     ) -> NearEntry[T]:
         """Return what the near tier keeps of ``entry`` at ``now``, by the far store's clock."""
         early_at = entry.early_at
@@ -72,6 +76,7 @@ class NearEntry(SpecialEntry[T]):
             shape=shape,
             valid_at=valid_at,
             buckets=buckets,
+            known=known,
             instants=instants,
             tags=entry.tags,
             stamp=entry.stamp,
@@ -90,6 +95,16 @@ class NearEntry(SpecialEntry[T]):
     def confirm(self, valid_at: Moment, seen: int) -> None:
         """Note that the far store was asked again, after ``seen``, and said that it is valid."""
         self._valid_at, self.seen = valid_at, seen
+
+    def is_replaced(self, announced: Position) -> bool:
+        """Return whether something newer was announced than what was known when it was asked for.
+
+        It may be newer all the same: then it is asked for once more.
+        """
+        if announced.sequence == 0:
+            return False
+        known = self.known
+        return known is None or known.nonce != announced.nonce or announced.sequence > known.sequence
 
     def until(self, leases: Sequence[float]) -> float:
         """Return when the first of its ``leases``, which are by bucket, runs out."""

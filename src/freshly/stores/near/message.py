@@ -7,20 +7,23 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..redis.layout import KEY, PATTERN, STALE, TAG
+from ..redis.layout import KEY, PATTERN, REPLACED, STALE, TAG
 
 # Kinds of names as letters: the layout has them as bytes.
-_TAG, _STALE, _KEY, _PATTERN = (kind.decode() for kind in (TAG, STALE, KEY, PATTERN))
+_TAG, _STALE, _KEY, _PATTERN, _REPLACED = (
+    kind.decode() for kind in (TAG, STALE, KEY, PATTERN, REPLACED)
+)
 
 
 class Names(NamedTuple):
-    """What one invalidation names."""
+    """What one invalidation names. Under ``replaced`` keys lies something newer; nothing is invalid."""
 
     tags: Sequence[str] = ()
     stale: Sequence[str] = ()
     keys: Sequence[str] = ()
     patterns: Sequence[str] = ()
     everything: bool = False
+    replaced: Sequence[str] = ()
 
 
 class Message(NamedTuple):
@@ -46,9 +49,11 @@ def message_of(data: bytes) -> Message | None:
     return Message(nonce.encode(), sequence, _sorted(names))
 
 
-_KINDS = (_TAG, _STALE, _KEY, _PATTERN)
+_KINDS = (_TAG, _STALE, _KEY, _PATTERN, _REPLACED)
 
 
 def _sorted(names: Sequence[str]) -> Names:
-    tags, stale, keys, patterns = ([name[1:] for name in names if name[0] == kind] for kind in _KINDS)
-    return Names(tags, stale, keys, patterns)
+    tags, stale, keys, patterns, replaced = (
+        [name[1:] for name in names if name[0] == kind] for kind in _KINDS
+    )
+    return Names(tags, stale, keys, patterns, replaced=replaced)

@@ -163,9 +163,18 @@ class Mirror:
                 # The bucket is another one than this process believed.
                 self._give_up()
                 return
-            self._own[position] = None
-            if len(self._own) > MOST_OWN:
-                self._own.pop(next(iter(self._own)))
+            self._expect(position)
+
+    def _expect(self, position: Position) -> None:
+        self._own[position] = None
+        if len(self._own) > MOST_OWN:
+            self._own.pop(next(iter(self._own)))
+
+    def announced(self, position: Position) -> None:
+        """Take an announcement of this process, to which its message says nothing new."""
+        with self._lock:
+            if position.nonce == self._nonce and not self._covers(position):
+                self._expect(position)
 
     # -- losing ------------------------------------------------------------------------------
 

@@ -79,6 +79,11 @@ class Mirrors:
                 found.setdefault(self._layout.bucket_of(name), ([], [], []))[kind].append(name)
         return {number: Names(*part) for number, part in found.items()}
 
+    def announced(self, positions: Mapping[int, Position]) -> None:
+        """Take an announcement of this process: it has what it announces."""
+        for number, position in positions.items():
+            self._all[number].announced(position)
+
     def reached(self, positions: Mapping[int, Position]) -> bool:
         """Return whether everything up to ``positions`` has been heard of."""
         return all(

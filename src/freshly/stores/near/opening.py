@@ -18,7 +18,8 @@ from .keeping import keeper_of
 from .mirrors import Mirrors
 from .session import Pace
 from .shelf import DEFAULT_MAX_NEAR, Shelf
-from .store import NearStore, Tier
+from .store import NearStore
+from .tier import Tier
 
 
 class FarClock:

@@ -92,10 +92,13 @@ class Shelf(MemoryStore):
             if names.everything:
                 self.empty()
                 return
-            if self.logical.marks + sum(map(len, names[:4])) > MOST_MARKS:
+            # To who has it near, an entry that was replaced is as one that was deleted.
+            keys = (*names.keys, *names.replaced)
+            added = len(keys) + sum(map(len, (names.tags, names.stale, names.patterns)))
+            if self.logical.marks + added > MOST_MARKS:
                 self.doubt()
-            self.logical.advance(tags=names.tags, stale=names.stale, keys=names.keys)
-            self._drop_all(self._entries.get(key) for key in names.keys)
+            self.logical.advance(tags=names.tags, stale=names.stale, keys=keys)
+            self._drop_all(self._entries.get(key) for key in keys)
             for pattern in names.patterns:
                 self._mark_pattern(pattern)
 

@@ -14,53 +14,22 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any
 
-from ...core.clocks import Clock
 from ...core.counts import NOBODYS, Counts, NearStats
 from ...core.entry import Entry
 from ...core.holds import FREE, Held, Hold
-from ...core.ports import Gate, Glance, Look, Reading
+from ...core.ports import Glance, Look, Reading
 from ...core.rows import Rows
 from ...core.shape import ANY, UNREAD, Shape
-from ..redis.gate import ShutGate
-from ..redis.reading import Moment, positions_of
+from ..redis.reading import Moment, Position, positions_of
 from ..redis.reading import Reading as FarReading
 from ..redis.store import RedisStore
-from .coherences import Keeper
 from .entry import NearEntry
 from .leases import NearLeases
 from .message import Names
-from .mirrors import Mirrors
-from .shelf import Shelf
 from .stamp import NearMoment, local_of
+from .tier import Tier
 
 LookMany = Callable[[Sequence[tuple[str, Iterable[str]]], Shape], Awaitable[list[Look]]]
-
-
-class Tier:
-    """What both colours of a near store share.
-
-    ``coherence`` is ``None`` where each read asks the server (strict).
-    """
-
-    def __init__(self, clock: Clock, shelf: Shelf, mirrors: Mirrors, coherence: Keeper | None) -> None:
-        self.clock = clock
-        self.shelf = shelf
-        self.mirrors = mirrors
-        self.coherence = coherence
-        self.gate: Gate = ShutGate() if coherence is None else shelf.logical
-        self.revalidations = 0
-        #: The awaited side, which stands behind functions of both colours.
-        self.origin: NearStore | None = None
-
-    def begin(self) -> None:
-        if self.coherence is not None:
-            self.coherence.begin()
-
-    def forget_parent(self) -> None:
-        """Serve nothing of the parent's in a forked child."""
-        self.mirrors.forget_parent()
-        if self.coherence is not None:
-            self.coherence.begin_anew()
 
 
 class NearStore:
@@ -174,16 +143,17 @@ class NearStore:
         Whoever ``claims`` before a load has all buckets asked then, and need not here.
         """
         found: dict[int, Look] = {}
+        known: dict[int, Position] = {}
         cases = [(key, tuple(tags)) for key, tags in asked]
         near = self._worth_asking(cases, shape)
         if near:
-            found = await self._confirmed(near, is_whole=not claims)
+            found = await self._confirmed(near, known, is_whole=not claims)
         rest = [place for place in range(len(cases)) if place not in found]
         if rest:
             local = self._shelf.logical.reading
             looks = await far([cases[place] for place in rest], shape)
             for place, look in zip(rest, looks, strict=True):
-                found[place] = self.kept(look, shape, local)
+                found[place] = self.kept(look, shape, local, known.get(place))
         self._tier.begin()
         return [found[place] for place in range(len(cases))]
 
@@ -199,8 +169,13 @@ class NearStore:
                 found[place] = entry
         return found
 
-    async def _confirmed(self, near: dict[int, NearEntry[Any]], *, is_whole: bool) -> dict[int, Look]:
-        """Ask about the tags and keys of ``near``; return looks at those that are valid and fresh."""
+    async def _confirmed(
+        self, near: dict[int, NearEntry[Any]], known: dict[int, Position], *, is_whole: bool
+    ) -> dict[int, Look]:
+        """Ask about the tags and keys of ``near``; return looks at those that are valid and fresh.
+
+        Of the others ``known`` gets what was announced.
+        """
         self._tier.revalidations += len(near)
         local, since = self._shelf.logical.reading, self._far.again.delivered
         entries = list(near.values())
@@ -213,6 +188,8 @@ class NearStore:
         for place, entry in near.items():
             if self._is_confirmed(entry, reading, local, since):
                 found[place] = self._look_at(entry, reading, local, since)
+            else:
+                known[place] = reading.replaced(entry.key)
         return found
 
     def _is_confirmed(self, entry: NearEntry[Any], reading: FarReading, local: int, since: int) -> bool:
@@ -221,6 +198,9 @@ class NearStore:
             return False
         if self._far.again.makes_stale(reading, entry.valid_at, entry.tags):
             # It may have been refreshed by now.
+            return False
+        if entry.is_replaced(reading.replaced(entry.key)):
+            self._shelf.drop(entry)
             return False
         entry.confirm(reading.moment, local)
         return reading.now < entry.early_at
@@ -233,14 +213,17 @@ class NearStore:
         stamp = NearMoment.of(reading.moment, local)
         return Look(entry, stamp, reading.now, overtakes, held)
 
-    def kept(self, look: Look, shape: Shape, local: int) -> Look:
-        """Return what the far store found, with its entry kept near if it is fresh."""
+    def kept(self, look: Look, shape: Shape, local: int, known: Position | None = None) -> Look:
+        """Return what the far store found, with its entry kept near if it is fresh.
+
+        ``known`` is what was known before of announcements of its key.
+        """
         entry = look.entry
         stamp = None if look.stamp is None else NearMoment.of(look.stamp, local)
         if entry is not None:
             entry.counts = NOBODYS
             if shape is not UNREAD and look.now < entry.early_at:
-                near = self._keep(entry, shape, entry.seen, local, NOBODYS, look.now)
+                near = self._keep(entry, shape, entry.seen, local, NOBODYS, look.now, known)
                 # Whoever serves the far one has it renewed.
                 entry = near if near is not None and not entry.slides else entry
         return look._replace(entry=entry, stamp=stamp)
@@ -253,10 +236,18 @@ class NearStore:
         local: int,
         counts: Counts,
         now: float,
+        known: Position | None = None,
     ) -> NearEntry[Any] | None:
         buckets = self._mirrors.buckets_of(entry.key, entry.tags)
         near = NearEntry.of(
-            entry, shape, counts, valid_at=valid_at, seen=local, now=now, buckets=buckets
+            entry,
+            shape,
+            counts,
+            valid_at=valid_at,
+            seen=local,
+            now=now,
+            buckets=buckets,
+            known=known,
         )
         return near if self._shelf.keep(near) else None
 
@@ -315,6 +306,11 @@ class NearStore:
 
     async def renew(self, entries: Sequence[Entry[Any]], now: float) -> None:
         await self._far.renew(entries, now)
+
+    async def announce(self, keys: Iterable[str]) -> Moment:
+        moment = await self._far.announce(keys)
+        self._mirrors.announced(moment.positions)
+        return moment
 
     # -- invalidating ------------------------------------------------------------------------
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ...core.holds import Held
+from .asking import Asking, Want
 from .held import HeldInReading
 from .hub import Hub
 from .layout import STALE, encoded
-from .looks import Looks
 from .reading import Moment, Reading
 
 
@@ -18,9 +18,9 @@ class Again:
     ``since`` is what ``delivered`` was before.
     """
 
-    def __init__(self, hub: Hub, looks: Looks) -> None:
+    def __init__(self, hub: Hub, asking: Asking) -> None:
         self._hub = hub
-        self._looks = looks
+        self._asking = asking
 
     @property
     def delivered(self) -> int:
@@ -33,7 +33,8 @@ class Again:
 
         All of them, or those of the names: for whom asks again before a load.
         """
-        return await self._looks.names(keys, tags, is_whole=is_whole)
+        want = Want((), keys, tags, is_whole=is_whole, near=keys)
+        return (await self._asking.ask(want)).reading
 
     def held(self, reading: Reading) -> Held:
         return HeldInReading(self._hub.layout, reading)

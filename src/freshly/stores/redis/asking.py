@@ -24,7 +24,8 @@ class Want(NamedTuple):
 
     ``bids`` are tokens by key, for the leases of those under which nothing lies. It asks all buckets,
     or if not ``is_whole`` those of its keys and tags, of which there is one at least: who knows by the
-    answer what it wanted to know, or asks again before it loads.
+    answer what it wanted to know, or asks again before it loads. Values of ``near`` keys are kept
+    near: is there a newer one?
     """
 
     values: Sequence[str] = ()
@@ -33,6 +34,7 @@ class Want(NamedTuple):
     first: Sequence[Question] = ()
     bids: Mapping[str, str] = {}
     is_whole: bool = True
+    near: Sequence[str] = ()
 
 
 class Told(NamedTuple):
@@ -71,6 +73,7 @@ class Asking:
             bids={key: token for want in reversed(wants) for key, token in want.bids.items()},
             lease_ms=self._hub.keeper.ms,
             is_whole=any(want.is_whole for want in wants),
+            near=_each_once([want.near for want in wants]),
         )
         answer = await self._talk.read([*first, *batch.questions])
         rest = answer.part(len(first))

@@ -28,7 +28,8 @@ class Batch:
 
     Where a load may follow ``is_whole`` has every bucket asked, since a tag that only the result tells
     may lie in any of them. ``bids`` are tokens by key, for the leases of those under which nothing
-    lies, which last ``lease_ms``.
+    lies, which last ``lease_ms``. Of keys in ``near`` it is asked whether something newer was laid
+    under them.
     """
 
     def __init__(
@@ -41,10 +42,13 @@ class Batch:
         bids: Mapping[str, str] | None = None,
         lease_ms: int = 0,
         is_whole: bool = True,
+        near: Sequence[str] = (),
     ) -> None:
         self._layout = layout
         self._values = values
-        self._fields = fields_of(layout, dict.fromkeys(keys), dict.fromkeys(tags), is_whole=is_whole)
+        self._fields = fields_of(
+            layout, dict.fromkeys(keys), dict.fromkeys(tags), near, is_whole=is_whole
+        )
         # One bucket stands for one server, which takes keys of all slots in one command.
         self._is_one = layout.buckets == 1 and len(values) > 1
         self._gets = 1 if self._is_one else len(values)

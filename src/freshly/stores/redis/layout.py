@@ -19,6 +19,8 @@ HEAD = (NONCE, FENCE, SEQUENCE, FLOOR, LAYOUT, QUARANTINE, LATEST_HOLD, PATTERNS
 
 # Fields of names begin with one of these. Stamps:
 TAG, STALE, KEY, PATTERN = b"h", b"s", b"k", b"*"
+# A key under which a newer value was laid, for who keeps the older one near:
+REPLACED = b"r"
 # Holds of a tag and of a key:
 TAG_HOLD, KEY_HOLD = b"d", b"e"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...errors import StoreError
 from .hub import Hub
-from .layout import KEY, STALE, TAG
+from .layout import KEY, REPLACED, STALE, TAG
 from .reading import Position
 from .scans import Fields
 from .scripts import PRUNE
@@ -38,4 +38,4 @@ class Pruner:
 
 
 def _is_old(field: bytes, stamp: bytes, until: int) -> bool:
-    return field[:1] in (TAG, STALE, KEY) and stamp.isdigit() and int(stamp) <= until
+    return field[:1] in (TAG, STALE, KEY, REPLACED) and stamp.isdigit() and int(stamp) <= until

@@ -25,6 +25,7 @@ from .layout import (
     NONCE,
     PATTERNS,
     QUARANTINE,
+    REPLACED,
     SEQUENCE,
     STALE,
     TAG,
@@ -175,11 +176,17 @@ def patterns_of(packed: bytes) -> Sequence[tuple[int, re.Pattern[str]]] | None:
 
 
 def fields_of(
-    layout: Layout, keys: Iterable[str], tags: Iterable[str], *, is_whole: bool = True
+    layout: Layout,
+    keys: Iterable[str],
+    tags: Iterable[str],
+    near: Iterable[str] = (),
+    *,
+    is_whole: bool = True,
 ) -> dict[int, list[bytes]]:
     """Return the fields to ask of each bucket, for the keys and tags that lie in it.
 
-    Of all buckets, or else of those that have some.
+    Of all buckets, or else of those that have some. Of ``near`` keys it is asked besides whether
+    something newer was laid under them.
     """
     found: dict[int, list[bytes]] = {}
     if is_whole:
@@ -187,6 +194,8 @@ def fields_of(
     bucket_of = layout.bucket_of_bytes
     for name in map(encoded, keys):
         found.setdefault(bucket_of(name), [*HEAD]).extend((KEY + name, KEY_HOLD + name))
+    for name in map(encoded, near):
+        found.setdefault(bucket_of(name), [*HEAD]).append(REPLACED + name)
     for name in map(encoded, tags):
         fields = (TAG + name, STALE + name, TAG_HOLD + name)
         found.setdefault(bucket_of(name), [*HEAD]).extend(fields)
@@ -279,6 +288,11 @@ class Reading:
             if any(self._asked(tag) and not self.is_tag_valid(tag, position) for tag in tags):
                 return True
         return False
+
+    def replaced(self, key: str) -> Position:
+        """Return when it was announced last that something newer lies under ``key``; 0 for never."""
+        bucket = self.buckets[self._layout.bucket_of(key)]
+        return Position(bucket.position.nonce, bucket.number(REPLACED + encoded(key)))
 
     def overtakes(self, stamp: Moment, tags: Iterable[str], key: str | None = None) -> bool:
         """Return whether one of ``tags``, or ``key``, was invalidated after ``stamp``.

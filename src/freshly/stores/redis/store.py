@@ -15,6 +15,7 @@ from ...core.rows import Rows
 from ...core.shape import ANY, Shape
 from ...core.undelivered import Parcel
 from .again import Again
+from .announcements import Announcements
 from .asking import Asking
 from .gate import ShutGate
 from .hub import Hub
@@ -63,10 +64,11 @@ class RedisStore:
         looks, stamps = Looks(hub, asking), Stamps(hub, talk)
         values = Values(hub, talk, looks)
         self._looks = looks
-        self._again = Again(hub, looks)
+        self._again = Again(hub, asking)
         self._landings = Landings(hub, talk, looks, stamps, values)
         self._invalidations = Invalidations(hub, talk, stamps, values)
         self._renewals = Renewals(hub, talk)
+        self._announcements = Announcements(hub, talk)
         self._rights = Rights(hub, talk, looks)
         self._leases = RedisLeases(hub, talk, looks)
         self._pruner = Pruner(hub, talk)
@@ -167,6 +169,9 @@ class RedisStore:
 
     async def renew(self, entries: Sequence[Entry[Any]], now: float) -> None:
         await self._renewals.renew(entries, now)
+
+    async def announce(self, keys: Iterable[str]) -> Moment:
+        return await self._announcements.announce(keys)
 
     # -- invalidating ------------------------------------------------------------------------
 
