@@ -50,7 +50,13 @@ def open_near(
     ``address`` is that of a primary by its place, where there are several.
     """
     clock = FarClock(world.clock)
-    shelf = Shelf(clock, max_entries=max_entries, max_bytes=max_bytes, weigh=weigh)
+    shelf = Shelf(
+        clock,
+        max_entries=max_entries,
+        max_bytes=max_bytes,
+        weigh=weigh,
+        are_alike=far.hub.codecs.are_alike,
+    )
     # Weakly: the threads have the mirrors, entries lead to their functions, and these to the cache,
     # which the threads must not keep alive.
     mirrors = Mirrors(proxy(shelf), far.hub.layout, far.max_staleness)

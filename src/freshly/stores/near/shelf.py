@@ -7,8 +7,9 @@ makes the answer invalid. Nothing of the server's numbers is compared here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import translate
+from operator import is_
 from re import compile as compile_pattern
 from typing import Any
 
@@ -28,7 +29,10 @@ MOST_MARKS = 20_000
 
 
 class Shelf(MemoryStore):
-    """``clock`` is that of the far store, as far as this process knows it: entries die by it."""
+    """``clock`` is that of the far store, as far as this process knows it: entries die by it.
+
+    ``are_alike`` tells whether functions of two shapes may share values.
+    """
 
     def __init__(
         self,
@@ -37,16 +41,20 @@ class Shelf(MemoryStore):
         max_entries: int = DEFAULT_MAX_NEAR,
         max_bytes: int | None = None,
         weigh: Weigh = weight_of,
+        are_alike: Callable[[Shape, Shape], bool] = is_,
     ) -> None:
+        self._are_alike = are_alike
         super().__init__(clock, max_entries=max_entries, max_bytes=max_bytes, weigh=weigh)
 
     def find(self, key: str, tags: Iterable[str], shape: Shape) -> NearEntry[Any] | None:
-        """Return the entry under ``key`` if its value is of ``shape`` and it carries ``tags``.
+        """Return the entry under ``key`` if its value is as of ``shape`` and it carries ``tags``.
 
         Whether it is valid is not asked here.
         """
         entry = self._entries.get(key)
-        if not isinstance(entry, NearEntry) or entry.shape is not shape:
+        if not isinstance(entry, NearEntry):
+            return None
+        if entry.shape is not shape and not self._are_alike(entry.shape, shape):
             return None
         if tags != entry.tags and not set(tags).issubset(entry.tags):
             return None

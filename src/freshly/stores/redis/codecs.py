@@ -55,6 +55,7 @@ class Codecs:
         self._plain = codec_for(Any)
         self._codecs: WeakKeyDictionary[Shape, PayloadCodec] = WeakKeyDictionary()
         self._raised: WeakKeyDictionary[Shape, FailureCodec] = WeakKeyDictionary()
+        self._kin: WeakKeyDictionary[Shape, object] = WeakKeyDictionary()
         self._told: WeakSet[Shape] = WeakSet()
 
     def pack(self, entry: Entry[Any], shape: Shape, key_at: Position | None = None) -> bytes | None:
@@ -125,6 +126,23 @@ class Codecs:
             reason = f"its payload cannot be read ({error})"
             self.refusals.note(reason, self._layout.value(key), error.__cause__)
             raise
+
+    def are_alike(self, one: Shape, other: Shape) -> bool:
+        """Return whether values that were made for two shapes are the same: those of like functions."""
+        return one is other or self._kin_of(one) == self._kin_of(other)
+
+    def _kin_of(self, shape: Shape) -> object:
+        """Return what is equal for functions that make the same value of the same bytes."""
+        if shape.function is None:
+            return shape
+        kin = self._kin.get(shape)
+        if kin is None:
+            said = _said(shape)
+            if isinstance(said, str):
+                # It cannot be read yet.
+                return shape
+            kin = self._kin[shape] = self._asked(shape), said, shape.raises
+        return kin
 
     def of(self, shape: Shape) -> PayloadCodec:
         """Return the codec of the values of ``shape``."""
