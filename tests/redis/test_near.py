@@ -336,8 +336,8 @@ async def test_nor_is_one_that_says_that_a_near_entry_is_valid(
     again = near_of(one.cache).far.again
     names = again.names
 
-    async def slowly(*args: Any) -> Any:
-        reading = await names(*args)
+    async def slowly(*args: Any, **told: Any) -> Any:
+        reading = await names(*args, **told)
         rows[1] = 11
         await other.cache.delete_tags("row:1")
         one.stream.hear()
