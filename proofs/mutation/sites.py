@@ -165,7 +165,7 @@ def _changes_at(node: ast.AST) -> Iterator[tuple[ast.AST, str, Change]]:
             yield node, f"{ast.unparse(test)[:50]}: not so", Change(node, "test", denied)
         case ast.Expr(value=ast.Call() | ast.Await()):
             yield node, f"{short}: left out", Change(node, "value", ast.Constant(None))
-        case ast.Return(value=ast.expr() as value) if not _is_none(value):
+        case ast.Return(value=ast.expr() as value) if not _is_no(value):
             yield node, f"{short}: None", Change(node, "value", ast.Constant(None))
 
 
@@ -174,5 +174,6 @@ def _without_not(node: ast.UnaryOp) -> Change:
     return Change(node, "operand", ast.UnaryOp(ast.Not(), deepcopy(node.operand)))
 
 
-def _is_none(value: ast.expr) -> bool:
-    return isinstance(value, ast.Constant) and value.value is None
+def _is_no(value: ast.expr) -> bool:
+    """Return whether None in its place would be no other answer: it is None, or False."""
+    return isinstance(value, ast.Constant) and (value.value is None or value.value is False)

@@ -121,16 +121,17 @@ class TestTurns:
         assert begun.counts.refreshes_dropped == 0
 
     def test_in_a_full_queue_the_last_in_order_is_dropped_and_counted(self) -> None:
-        budget, begun, flights = Budget(1), Begun(), Flights()
+        budget, begun, flights = Budget(2), Begun(), Flights()
         first = flight()
         budget.admit(first)
-        for number in range(WAITING_BY_PLACE):
+        budget.admit(flight("other"))
+        for number in range(2 * WAITING_BY_PLACE):
             budget.queue(f"k{number}", begun.turn(f"k{number}", uses=number + 1))
 
         budget.queue("unread", begun.turn("unread"))
         budget.queue("often read", begun.turn("often read", uses=99))
 
-        assert budget.waiting == WAITING_BY_PLACE
+        assert budget.waiting == 2 * WAITING_BY_PLACE
         assert begun.counts.refreshes_dropped == 2
         flights.end(first)
         assert begun.keys == ["often read"]
