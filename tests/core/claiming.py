@@ -42,7 +42,8 @@ class Runtime:
         return self.chance
 
     async def wait(self, subscribe: Callable[[Callable[[], None]], object], until: float) -> bool:
-        subscribe(lambda: None)
+        # Nothing would say that what is waited for has happened already.
+        assert subscribe(lambda: None) is not None
         self.waits.append(until - self.time)
         self.time = until if self.waits_until is None else self.waits_until
         return False

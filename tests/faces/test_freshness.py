@@ -504,6 +504,28 @@ class TestSoft:
         await step.settle()
         assert await get() == 2
 
+    async def test_a_load_that_went_well_ends_the_pause(
+        self, cache: Cache, clock: ManualClock, source: Source, step: Stepper
+    ) -> None:
+        @cache.soft("2h", soft_ttl="30m", retry_after="1h")
+        async def get() -> int:
+            return source.read()
+
+        await get()
+        clock.advance("30m")
+        source.error = OSError("down")
+        await get()
+        await step.settle()
+        source.error, source.version = None, 2
+        assert await get.refresh() == 2
+
+        source.version = 3
+        clock.advance("30m")
+        assert await get() == 2
+        await step.settle()
+
+        assert await get() == 3
+
     async def test_the_soft_decorator_asks_for_a_soft_ttl(self, cache: Cache) -> None:
         with pytest.raises(ConfigurationError, match=r"soft_ttl=None: cache\.soft is cache with a"):
             cache.soft("1h", soft_ttl=None)

@@ -822,18 +822,40 @@ class TestReadsInside:
 
         assert not await cache.exists("outer")
 
-    async def test_what_a_loader_finds_set_in_a_transaction_does_so_too(self, cache: Cache) -> None:
+    async def test_what_a_loader_finds_set_in_a_transaction_does_so_too(
+        self, world: World, cache: Cache
+    ) -> None:
         @cache("1h", key="{how}")
         async def outer(how: str) -> Any:
             async with cache.transaction():
-                await cache.set("k", "uncommitted")
+                await cache.set("row", "uncommitted")
                 if how == "get":
-                    return await cache.get("k")
-                return await cache.get_or_set("k", lambda: None)
+                    return await cache.get("row")
+                if how == "get_or_set":
+                    return await cache.get_or_set("row", lambda: None)
+                entry = await world.read.peek()
+                return entry and entry.value
 
-        for how in ("get", "get_or_set"):
+        for how in ("get", "get_or_set", "peek"):
             assert await outer(how) == "uncommitted"
             assert not await cache.exists(how)
+
+    async def test_what_a_loader_peeks_at_untouched_in_a_transaction_is_a_part_of_its_value(
+        self, world: World, cache: Cache
+    ) -> None:
+        @cache("1h", key="outer")
+        async def outer() -> Any:
+            async with cache.transaction():
+                entry = await world.read.peek()
+                return entry and entry.value
+
+        await world.read()
+        assert await outer() == "old"
+        assert await cache.exists("outer")
+
+        await cache.delete_tags("row")
+
+        assert not await cache.exists("outer")
 
     async def test_a_cached_hit_inside_of_a_load_inside_counts_as_ever(
         self, world: World, cache: Cache

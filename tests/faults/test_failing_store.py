@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from freshly import Cache, StoreError
-from freshly.observe import StoreFailed
+from freshly.observe import Loaded, StoreFailed
 from freshly.testing import ChaosStore, Fail, Lose, ManualClock, Stepper
 
 
@@ -73,6 +73,7 @@ async def test_a_store_that_fails_between_look_and_landing_costs_the_entry_only(
 
     assert await reader == "value"
     assert [event.operation for event in events if isinstance(event, StoreFailed)] == ["land"]
+    assert [event.stored for event in events if isinstance(event, Loaded)] == [False]
     store.is_down = False
     assert cache.stats().entries == 0
 

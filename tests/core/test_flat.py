@@ -1,0 +1,56 @@
+"""Which parameters are annotated with a class that is its fields, and nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from freshly.core.flat import Flat, flat_parameters
+
+
+@dataclasses.dataclass
+class Point:
+    x: int
+    y: int
+
+
+@dataclasses.dataclass(slots=True)
+class Slotted:
+    x: int
+
+
+@dataclasses.dataclass
+class Keyed:
+    x: int
+
+    def __cache_key__(self) -> int:
+        return 1
+
+
+class Plain:
+    pass
+
+
+def function(point: Point, slotted: Slotted, keyed: Keyed, plain: Plain, nobody: Nobody) -> None:  # type: ignore[name-defined]  # noqa: F821
+    """Its annotations are texts."""
+
+
+FLAT = {
+    "point": Flat(Point, ("x", "y"), has_dict=True),
+    "slotted": Flat(Slotted, ("x",), has_dict=False),
+}
+
+
+def test_by_the_text_of_an_annotation() -> None:
+    assert flat_parameters(function) == FLAT
+
+
+def test_by_the_class_itself() -> None:
+    def plainly(*arguments: Any) -> None: ...
+
+    def other(point, slotted, keyed, plain) -> None: ...  # type: ignore[no-untyped-def]
+
+    other.__annotations__ = {"point": Point, "slotted": Slotted, "keyed": Keyed, "plain": Plain}
+
+    assert flat_parameters(other) == FLAT
+    assert flat_parameters(plainly) == {}
