@@ -426,17 +426,21 @@ class TestARun:
         assert await posts.peek() is None
         assert cache.stats().load_errors == 2
 
-    async def test_tells_observers_of_its_end(self, cache: Cache, source: Source) -> None:
+    async def test_tells_observers_of_its_end(
+        self, cache: Cache, clock: ManualClock, source: Source
+    ) -> None:
         events: list[Any] = []
         cache.observe(events.append)
 
         @cache.iterator("1h", key="posts")
         async def posts() -> AsyncIterator[Post]:
+            clock.advance(3)
             for post in source.posts():
                 yield post
 
         @cache.iterator("1h", key="plain")
         def plain_posts() -> Iterator[Post]:
+            clock.advance(3)
             yield from source.posts()
 
         await all_of(posts())
@@ -452,6 +456,7 @@ class TestARun:
             (Loaded, "plain"),
             (LoadFailed, "plain"),
         ]
+        assert [(event.seconds, event.background) for event in loads] == [(3.0, False)] * 3
         assert all(event.stored for event in loads[:2] if isinstance(event, Loaded))
 
     async def test_runs_in_the_context_of_its_consumer_and_in_one_task(self, cache: Cache) -> None:
