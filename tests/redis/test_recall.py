@@ -123,6 +123,48 @@ async def test_another_type_under_the_key_is_loaded_again(open_cache: Open) -> N
     assert await users.get(1) == 2
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"signing_keys": "a secret of more than 16 bytes"},
+        {"encryption_keys": "a secret of more than 16 bytes"},
+        {"compression": "zstd", "compress_above": 1},
+    ],
+    ids=["signed", "encrypted", "compressed"],
+)
+async def test_protected_values_come_again_as_well(open_cache: Open, options: dict[str, Any]) -> None:
+    cache = open_cache(**options)
+
+    @cache(ttl="1h", key="page", tags=["pages"])
+    async def page() -> str:
+        return "a" * 100
+
+    assert {await page() for _ in range(4)} == {"a" * 100}
+    assert cache.stats().hits == 3
+
+
+async def test_what_is_damaged_since_is_loaded_again(open_cache: Open, server: Server) -> None:
+    users = Users(open_cache())
+    assert [await users.get(1) for _ in range(3)] == [1, 1, 1]
+    name = Layout("freshly").value("user:1")
+    data = bytearray(server.admin.get(name))
+    data[-5] ^= 1
+    server.admin.set(name, bytes(data))
+
+    assert await users.get(1) == 2
+    assert users.cache.stats().refused > 0
+
+
+async def test_a_newer_value_under_the_key_is_served(open_cache: Open) -> None:
+    users, other = Users(open_cache()), open_cache()
+    assert [await users.get(1) for _ in range(3)] == [1, 1, 1]
+
+    await other.set("user:1", 7, "1h", tags=["users", "user:1"])
+
+    assert [await users.get(1) for _ in range(3)] == [7, 7, 7]
+    assert users.loads == 1
+
+
 async def test_other_tags_under_the_key_are_asked_about(open_cache: Open) -> None:
     """The value is one that another process has stored since, and has a tag that nobody knew here."""
     users, other = Users(open_cache()), open_cache()

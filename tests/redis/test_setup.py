@@ -10,15 +10,34 @@ from typing import Any
 import pytest
 import redis
 import redis.asyncio
+import redis.utils
 
 from freshly import Cache, ConfigurationError, EncodeError, FreshlyWarning, StoreError
 from freshly.core.events import StoreFailed
+from freshly.stores.redis.address import address_of, address_of_client
 from tests.redis.fixtures import Open
 from tests.servers.combinations import Combination
 from tests.servers.fixtures import Servers
 from tests.servers.proxy import Proxy
 from tests.servers.server import Server
 from tests.servers.tls import Tls
+
+
+def test_a_connection_does_not_look_for_the_version_of_its_client(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """That takes milliseconds in the event loop, once a second while a server is down."""
+    address = address_of("redis://localhost", {}, 1.0)
+    of_client = address_of_client(redis.asyncio.Redis(), 1.0)
+
+    def look() -> str:
+        raise AssertionError("it was looked for")
+
+    monkeypatch.setattr(redis.utils, "get_lib_version", look)
+
+    for one in (address, of_client):
+        assert one.dial() is not None
+        assert one.dial_awaited() is not None
 
 
 async def works(cache: Cache) -> None:

@@ -61,6 +61,41 @@ def test_a_frame_comes_back_as_it_was(kind: str, frame: Frame, name: bytes) -> N
 
 
 @pytest.mark.parametrize("kind", WIRES)
+@given(frame=frames(), name=st.binary(max_size=20), payload=st.binary(max_size=300))
+def test_behind_a_head_is_the_payload_of_a_frame_that_differs_in_nothing_else(
+    kind: str, frame: Frame, name: bytes, payload: bytes
+) -> None:
+    wire = WIRES[kind]()
+    first, second = wire.pack(frame, name), wire.pack(frame._replace(payload=payload), name)
+
+    head = wire.head_of(first, frame)
+
+    if head is not None:
+        assert wire.payload_behind(head, first, name) == frame.payload
+        found = wire.payload_behind(head, second, name)
+        assert found in (None, payload)
+        # Its length stands in the head.
+        assert (found is None) == (len(payload) != len(frame.payload))
+
+
+@pytest.mark.parametrize("kind", WIRES)
+def test_behind_a_head_stands_nothing_that_unpack_would_refuse(kind: str) -> None:
+    wire = WIRES[kind]()
+    data = wire.pack(frame(), NAME)
+    head = wire.head_of(data, frame())
+    if head is None:
+        assert kind in ("compressed", "encrypted", "all")
+        return
+
+    assert wire.payload_behind(head, data, b"another name") is None
+    assert wire.payload_behind(head, data + b"x", NAME) is None
+    for place in range(len(data)):
+        damaged = bytearray(data)
+        damaged[place] ^= 1
+        assert wire.payload_behind(head, bytes(damaged), NAME) is None
+
+
+@pytest.mark.parametrize("kind", WIRES)
 def test_an_exception_is_told_from_a_value(kind: str) -> None:
     wire = WIRES[kind]()
     failed = frame(kind=EXCEPTION)

@@ -7,13 +7,17 @@ comes again asks at once, and makes its key, its tags and its loader only if it 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Hashable
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from .rows import Rows
 from .shape import Shape
 
 if TYPE_CHECKING:
     from .ports import Look, Reading
+
+
+K = TypeVar("K")
+A = TypeVar("A")
 
 
 class Known(Protocol):
@@ -33,18 +37,18 @@ class Recalled(NamedTuple):
     seen: Reading
 
 
-class Recall(Protocol):
+class Recall(Protocol[K, A]):
     """Asks for what was served before."""
 
-    def known(self, rows: Rows, row: Hashable) -> Known | None:
+    def known(self, rows: Rows, row: Hashable) -> K | None:
         """Return what was bound under ``row``, if it is probably still there."""
         ...
 
-    def ask(self, known: Known) -> Awaitable[Any]:
+    def ask(self, known: K) -> Awaitable[A]:
         """Ask for it, now. What is answered goes to ``found``, and raises what ``look`` raises."""
         ...
 
-    def found(self, known: Known, shape: Shape, answer: Any) -> Recalled | Look | None:
+    def found(self, known: K, shape: Shape, answer: A) -> Recalled | Look | None:
         """Return its value by the answer, with the promise of ``look``.
 
         Where more is to be decided than that it may be served, return the look at it; or ``None``, if
@@ -57,6 +61,6 @@ class Recalling(Protocol):
     """What may recall."""
 
     @property
-    def recall(self) -> Recall | None:
+    def recall(self) -> Recall[Any, Any] | None:
         """How a read comes again; ``None`` where every read looks."""
         ...

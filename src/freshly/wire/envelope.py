@@ -8,7 +8,7 @@ than its limit.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import ConfigurationError, EncodeError
 from .checksum import CHECKSUM_BYTES, put_checksum, verify_checksum
@@ -18,7 +18,7 @@ from .frame import EXCEPTION, IDLE, MAGIC, PREFIX, VERSION, Frame, bodies
 from .refusal import Refused
 from .signing import TAIL_BYTES, Signer
 
-__all__ = ["Wire"]
+__all__ = ["Head", "Wire"]
 
 # Flags. The lowest bit is the kind: a value or an exception.
 _COMPRESSED = 2
@@ -43,6 +43,13 @@ _MAX_HEAD_BYTES = 2**20
 
 #: Below it zstd saves little, and a small value has to be read for each hit all the same.
 DEFAULT_COMPRESS_ABOVE = 1024
+
+
+class Head(NamedTuple):
+    """What stands before a payload, and how many bytes there are in all."""
+
+    begins: bytes
+    size: int
 
 
 class Wire:
@@ -86,6 +93,7 @@ class Wire:
             self._seal, self._verify, tail = signer.sign, signer.verify, TAIL_BYTES
         elif self._cipher is None:
             self._seal, self._verify, tail = put_checksum, verify_checksum, CHECKSUM_BYTES
+        self._tail = tail
         self._body = slice(PREFIX.size, -tail or None)
         # How frames of ours begin is the configuration's, not the bytes': else who writes there
         # would choose how they are checked.
@@ -174,6 +182,29 @@ class Wire:
         dead = expires + to_dead
         life = (born, early, stale, expires, dead, load_ms)
         return _make(Frame, (schema, *life, marks, etag, payload, kind, idle, read))
+
+    def head_of(self, data: bytes, frame: Frame) -> Head | None:
+        """Return how ``data`` begins, which ``unpack`` made ``frame`` of.
+
+        ``None`` where the payload does not stand in it as it is.
+        """
+        flags = self._flags.get(data[:2], _CHANGED)
+        if flags & _CHANGED:
+            return None
+        return Head(data[: len(data) - self._tail - len(frame.payload)], len(data))
+
+    def payload_behind(self, head: Head, data: bytes, name: bytes) -> bytes | None:
+        """Return the payload of ``data`` if all that stands before it is ``head``: the frame is that of
+        before then, but for the payload. ``None`` if not, or if ``unpack`` would refuse it.
+        """
+        begins, size = head
+        if len(data) != size or not data.startswith(begins):
+            return None
+        try:
+            self._verify(data, name)
+        except Refused:
+            return None
+        return data[len(begins) : size - self._tail]
 
     def _restored(self, payload: bytes, flags: int, data: bytes, name: bytes) -> bytes:
         """Return the payload as it was given to ``pack``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -99,6 +100,7 @@ def arguments_of(
     """Return what every connection is told, wherever it leads. ``database`` is that of the path."""
     said = parts.path.strip("/") if parts.scheme != "unix" else ""
     arguments: dict[str, Any] = {
+        **_driver(),
         "db": _database(said if database is None else database, options),
         "username": unquote(parts.username) if parts.username else options.get("username"),
         "password": unquote(parts.password) if parts.password else options.get("password"),
@@ -124,6 +126,20 @@ def address_at(
         lambda: blocking(**told),
         lambda: awaited(**without_limits(told)),
     )
+
+
+@cache
+def _driver() -> dict[str, Any]:
+    """Return what the client says of itself to servers.
+
+    Unless it is told, each connection finds out the client's own version, in the files of its package:
+    milliseconds, for which the event loop stands still.
+    """
+    try:
+        from redis.driver_info import DriverInfo
+    except ImportError:  # it finds out once
+        return {}
+    return {"driver_info": DriverInfo()}
 
 
 def kind_of(
@@ -261,7 +277,10 @@ def _quiet(arguments: Mapping[str, Any], retry: Any, timeout: float) -> dict[str
     What a pool tells its connections about moving elsewhere is for that pool.
     """
     kept = {name: value for name, value in arguments.items() if not name.startswith(_OF_POOLS)}
+    # What it was told itself counts.
+    driver = {} if any(name.startswith("lib_") for name in kept) else _driver()
     return {
+        **driver,
         **kept,
         "decode_responses": False,
         "retry": retry(NoBackoff(), 0),

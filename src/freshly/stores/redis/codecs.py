@@ -49,6 +49,7 @@ class Codecs:
         self._wire = wire
         #: Does ``unpack`` for the entry whose value lies under a name.
         self.unpack_as = wire.unpack
+        self.head_of, self.payload_behind = wire.head_of, wire.payload_behind
         self.refusals = refusals
         self._raises = raises
         self._codec = codec

@@ -1,22 +1,38 @@
 """What this process has served to functions lately: the next read of it knows what to ask.
 
-It has no value, and no stamp: a read asks the server for both, each time. What is spared is to work
-out the key, the tags and the bytes of the question once more.
+It has no value: a read asks the server for that, and for all stamps, each time. What is spared is to
+work out the key, the tags and the bytes of the question once more, and to take apart how an entry
+begins that begins as it did before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import NamedTuple
 
 from ...core.entry import Entry
 from ...core.rows import Rows
 from ...wire.codec import PayloadCodec
+from ...wire.envelope import Head
 from .layout import KEY, STALE, TAG, Layout, encoded
 from .packed import bulk
 
-# Rows that came lately, and as many that came before those: some 15 MB if all are in use. Who reads
+# Rows that came lately, and as many that came before those: some 20 MB if all are in use. Who reads
 # more than that in turn works out each question anew.
 REMEMBERED = 8_192
+
+
+class Seen(NamedTuple):
+    """An entry that was plainly a hit. While its bytes begin with ``head`` this is true of it.
+
+    Without one, that of a protected payload, it is taken apart each time.
+    """
+
+    head: Head | None
+    early_at: float
+    nonce: bytes
+    sequence: int
+    codec: PayloadCodec
 
 
 class Known:
@@ -26,7 +42,7 @@ class Known:
     ``count`` stamps of key and tags. Holds are not among them: who finds its entry has no use for one.
     """
 
-    __slots__ = ("codec", "count", "fields", "key", "name", "tags", "value")
+    __slots__ = ("count", "fields", "key", "name", "seen", "tags", "value")
 
     def __init__(self, layout: Layout, key: str, tags: tuple[str, ...]) -> None:
         self.key = key
@@ -36,8 +52,7 @@ class Known:
         names = self.names()
         self.fields = b"".join(map(bulk, names))
         self.count = len(names)
-        #: What reads the value; ``None`` before somebody has asked for it.
-        self.codec: PayloadCodec | None = None
+        self.seen: Seen | None = None
 
     def names(self) -> list[bytes]:
         """Return the names of the fields, in the order in which they are asked for."""

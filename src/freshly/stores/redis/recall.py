@@ -9,20 +9,20 @@ its early ttl, under whose names nothing stands that is newer. All else is judge
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ...core.ports import Look
-from ...core.recall import Known as KnownEntry
 from ...core.recall import Recalled
 from ...core.rows import Rows
 from ...core.shape import Shape
 from ...errors import StoreError
-from ...wire.codec import PayloadCodec, Undecodable
+from ...wire.codec import Undecodable
 from ...wire.frame import VALUE, Frame
 from .codecs import tags_of
 from .hub import Hub
 from .judging import Judge
-from .known import Known
+from .known import Known, Seen
 from .layout import HEAD, LATEST_HOLD, PATTERNS
 from .line import Question
 from .packed import Packed, bulk
@@ -82,6 +82,10 @@ class Sheet:
         start = self.places[known][1]
         return self.stamps[start : start + known.count]
 
+    def serves(self, known: Known, seen: Seen) -> bool:
+        """Return whether the entry is not to be refreshed yet, and nothing newer has its names."""
+        return seen.early_at > self.now and self.is_valid(known, seen.nonce, seen.sequence)
+
     def is_valid(self, known: Known, nonce: bytes, sequence: int) -> bool:
         """Return whether nothing of ``known`` was invalidated, or marked stale, since this position."""
         return self.bucket.is_current(nonce, sequence) and not (
@@ -99,7 +103,7 @@ class RedisRecall:
         self._hub = hub
         self._talk = talk
         self._judge = Judge(hub)
-        self._unpack = hub.codecs.unpack_as
+        self._unpack, self._payload_behind = hub.codecs.unpack_as, hub.codecs.payload_behind
         self._bucket = bulk(hub.layout.bucket(0))
         self._ticks: Ticks[Known, Sheet] = Ticks(self._ask, talk)
 
@@ -108,44 +112,52 @@ class RedisRecall:
         # Else it is a miss, most probably, which asks for the lease of the key as well.
         return known if known is not None and self._hub.presence.has(known.key) else None
 
-    def ask(self, known: KnownEntry) -> Awaitable[Sheet]:
-        assert isinstance(known, Known)
+    def ask(self, known: Known) -> Awaitable[Sheet]:
         return self._ticks.join(known)
 
-    def found(self, known: KnownEntry, shape: Shape, answer: Sheet) -> Recalled | Look | None:
-        assert isinstance(known, Known)
-        data = answer.values[answer.places[known][0]]
+    def found(self, known: Known, shape: Shape, answer: Sheet) -> Recalled | Look | None:
+        data, seen = answer.values[answer.places[known][0]], known.seen
         if type(data) is not bytes:
             self._hub.presence.drop(known.key)
             return self._look(known, shape, answer, None)
-        frame = self._unpack(data, known.name)
-        if frame is not None and answer.is_plain and len(frame.marks) == 1:
-            codec = known.codec
-            if codec is None:
-                codec = known.codec = self._hub.codecs.of(shape)
-            if self._is_plain(known, codec, frame, answer):
+        if seen is not None and seen.head is not None and answer.is_plain:
+            payload = self._payload_behind(seen.head, data, known.name)
+            if payload is not None and answer.serves(known, seen):
                 try:
-                    return _recalled(Recalled, (codec.decode(frame.payload), answer.moment))
+                    return _recalled(Recalled, (seen.codec.decode(payload), answer.moment))
                 except Undecodable:
                     # It is told of where every look is judged.
                     pass
-        return self._look(known, shape, answer, frame)
+        return self._found_anew(known, shape, answer, data)
 
-    @staticmethod
-    def _is_plain(known: Known, codec: PayloadCodec, frame: Frame, sheet: Sheet) -> bool:
-        """Return whether ``frame``, which has one stamp, may be served with nothing else to be done."""
-        schema, born, early, _, _, _, _, marks, _, _, kind, idle, _ = frame
-        ((bucket, nonce, sequence, tags, is_own),) = marks
-        return (
-            tags == known.tags
-            and schema == codec.schema
-            and kind == VALUE
-            and not idle
-            and is_own
-            and bucket == 0
-            and (born + early) / 1000 > sheet.now
-            and sheet.is_valid(known, nonce, sequence)
+    def _found_anew(
+        self, known: Known, shape: Shape, sheet: Sheet, data: bytes
+    ) -> Recalled | Look | None:
+        """Do ``found`` where the entry is another than before, or more than plainly a hit."""
+        frame = self._unpack(data, known.name)
+        seen = known.seen = None if frame is None else self._seen(known, shape, frame, data)
+        if frame is not None and seen is not None and sheet.is_plain and sheet.serves(known, seen):
+            with suppress(Undecodable):
+                return Recalled(seen.codec.decode(frame.payload), sheet.moment)
+        return self._look(known, shape, sheet, frame)
+
+    def _seen(self, known: Known, shape: Shape, frame: Frame, data: bytes) -> Seen | None:
+        """Return what has to be asked of ``frame`` whenever it comes; ``None`` if that is more."""
+        if len(frame.marks) != 1:
+            return None
+        codecs, mark = self._hub.codecs, frame.marks[0]
+        codec = codecs.of(shape)
+        is_plain = (
+            mark.tags == known.tags
+            and mark.is_own
+            and mark.bucket == 0
+            and frame.schema == codec.schema
+            and frame.kind == VALUE
+            and not frame.idle
         )
+        early_at = (frame.born + frame.early) / 1000
+        head = codecs.head_of(data, frame)
+        return Seen(head, early_at, mark.nonce, mark.sequence, codec) if is_plain else None
 
     def _look(self, known: Known, shape: Shape, sheet: Sheet, frame: Frame | None) -> Look | None:
         head = sheet.bucket
