@@ -90,6 +90,18 @@ def old_heartbeats_count(give_up: Any) -> Any:
     return mutant
 
 
+def other_nonce_is_noted(invalidated: Any) -> Any:
+    """The bucket was made anew, and the lease of the former one goes on."""
+
+    def mutant(self: Mirror, names: Any, position: Any = None) -> None:
+        if position is None or position.nonce == self._nonce:
+            invalidated(self, names, position)
+        else:
+            self._shelf.mark(names)
+
+    return mutant
+
+
 def position_before_marks(apply: Any) -> Any:
     def mutant(self: Mirror, position: Any, names: Any) -> None:
         self._nonce, self._heard = position
@@ -168,6 +180,8 @@ WITH_A_DESK: list[tuple[str, Patch, Test]] = [
      the.test_it_does_not_stand_for_messages_before_its_own),
     ("local_apply_writes_mirror", replaced(Mirror, "invalidated", own_is_not_marked),
      the.test_an_own_invalidation_is_marked_before_its_message_comes),
+    ("other_nonce_drops_bucket", replaced(Mirror, "invalidated", other_nonce_is_noted),
+     the.test_one_that_met_another_nonce_outlives_the_heartbeat_under_way),
     ("other_nonce_outlives_beat", replaced(Mirror, "_give_up", old_heartbeats_count),
      the.test_one_that_met_another_nonce_outlives_the_heartbeat_under_way),
     ("messages are applied", replaced(Mirror, "_apply", position_before_marks),
@@ -217,11 +231,30 @@ def test_without_dropping_keys_a_test_fails(names: Any, monkeypatch: pytest.Monk
         the.test_so_does_one_about_a_key_a_pattern_or_everything(desk, the.Names(**names))
 
 
+def after_the_answers(turn: Any) -> Any:
+    """What is heard waits until the answers of a turn are taken, as where another task takes it."""
+
+    def mutant(self: session.Session) -> None:
+        receive = self._link.receive
+        self._link.receive = lambda seconds: sorted(  # type: ignore[method-assign]
+            receive(seconds), key=lambda item: isinstance(item, session.Push)
+        )
+        turn(self)
+
+    return mutant
+
+
 def unchecked(check: Any) -> Any:
     return lambda self, *rest: None
 
 
 BY_SESSION: list[tuple[str, Patch, Callable[[], None]]] = [
+    ("messages in their order", replaced(session.Session, "turn", after_the_answers),
+     session.test_messages_are_taken_in_their_order_among_the_answers),
+    ("a gap is asked about at once", replaced(Mirror, "hear", lambda _: lambda self, message: True),
+     session.test_after_a_gap_a_heartbeat_is_sent_at_once),
+    ("the end of a subscription", replaced(session.Session, "_take_push", unchecked),
+     session.test_the_end_of_a_subscription_ends_the_session),
     ("role_is_proven", replaced(session.Session, "_check_answer", unchecked),
      lambda: session.test_a_server_that_is_not_the_primary_any_more_gives_no_lease({"role": b"slave"})),
     ("the primary of the readers", replaced(session.Session, "_check_primary", unchecked),
