@@ -108,7 +108,10 @@ class NearEntry(SpecialEntry[T]):
 
     def until(self, leases: Sequence[float]) -> float:
         """Return when the first of its ``leases``, which are by bucket, runs out."""
-        return min([leases[number] for number in self.buckets])
+        buckets = self.buckets
+        if len(buckets) == 1:
+            return leases[buckets[0]]
+        return min([leases[number] for number in buckets])
 
     def arm(self, until: float, ahead: float) -> None:
         """Let the hit path serve it up to ``until``; the far store's clock is ``ahead`` of ours."""

@@ -26,6 +26,8 @@ class Mirrors:
         self._shelf = shelf
         self._layout = layout
         self._all = [Mirror(shelf, max_staleness) for _ in range(layout.buckets)]
+        # Asked for by every read that is served unasked: where there is one, it is all of them.
+        self._only = self._all[0] if layout.buckets == 1 else None
 
     def of(self, buckets: Iterable[int]) -> Mapping[int, Mirror]:
         return {number: self._all[number] for number in buckets}
@@ -34,7 +36,7 @@ class Mirrors:
 
     def buckets_of(self, key: str, tags: Iterable[str]) -> Sequence[int]:
         """Return the buckets that an entry depends on."""
-        if len(self._all) == 1:
+        if self._only is not None:
             return _ONLY
         bucket_of = self._layout.bucket_of
         return tuple({bucket_of(key), *map(bucket_of, tags)})
@@ -44,7 +46,8 @@ class Mirrors:
 
         Whoever serves by it looks for the entry, and at the marks, after it.
         """
-        return [mirror.until for mirror in self._all]
+        only = self._only
+        return [mirror.until for mirror in self._all] if only is None else (only.until,)
 
     @property
     def ahead(self) -> float:
@@ -52,7 +55,8 @@ class Mirrors:
 
         Where several servers have clocks of their own it is the one that is furthest ahead.
         """
-        return max(mirror.ahead for mirror in self._all)
+        only = self._only
+        return max([mirror.ahead for mirror in self._all]) if only is None else only.ahead
 
     # -- invalidations of this process -------------------------------------------------------
 
@@ -68,7 +72,7 @@ class Mirrors:
             self._all[number].invalidated(part, positions.get(number))
 
     def _by_bucket(self, names: Names) -> Mapping[int, Names]:
-        if len(self._all) == 1:
+        if self._only is not None:
             return {0: names}
         if names.everything or names.patterns:
             # They concern all buckets.
