@@ -7,6 +7,7 @@ its way.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
 from threading import enumerate as enumerate_threads
 from typing import Any
@@ -34,9 +35,9 @@ Trips = list[list[str]]
 class Process:
     """A cache with near entries before a cluster, and functions whose loads count up."""
 
-    def __init__(self, url: str, rows: dict[str, int]) -> None:
+    def __init__(self, url: str, rows: dict[str, int], **options: Any) -> None:
         self.clock = ManualClock(1000.0)
-        self.cache = Cache(url, clock=self.clock, timeout=5, near=True)
+        self.cache = Cache(url, clock=self.clock, timeout=5, near=True, **options)
         self.streams = Streams(self.cache)
         self.loads = 0
 
@@ -67,8 +68,8 @@ def rows() -> dict[str, int]:
 async def start(cluster: Cluster, rows: dict[str, int]) -> Any:
     started: list[Process] = []
 
-    async def one(*, begin: bool = True) -> Process:
-        process = Process(cluster.url, rows)
+    async def one(*, begin: bool = True, **options: Any) -> Process:
+        process = Process(cluster.url, rows, **options)
         started.append(process)
         return await process.begin() if begin else process
 
@@ -484,6 +485,22 @@ async def test_a_node_without_the_right_to_publish_to_shards_is_heard_all_the_sa
         names.second.ask("ACL", "SETUSER", "default", "+spublish")
 
 
+async def test_without_messages_a_heartbeat_finds_what_happened(
+    start: Start, names: Names, rows: dict[str, int]
+) -> None:
+    one, other = await start(protocol=2), await start(begin=False)
+    assert not any(session.hears for session in one.streams.sessions.values())
+    key, tag = names.at(names.first), names.at(names.second)
+    await one.get(key, tag)
+    rows[key] = 2
+    await other.cache.delete_tags(tag)
+    one.streams.beat(place_of(names.first))
+    assert await one.get(key, tag) == 1  # within max_staleness
+    one.streams.beat(place_of(names.second))
+
+    assert await one.get(key, tag) == 2
+
+
 # -- by threads, as programs have it ------------------------------------------------------------------
 
 
@@ -508,3 +525,42 @@ async def test_each_primary_that_has_buckets_has_a_thread_until_the_cache_is_clo
 
 def threads() -> int:
     return sum(thread.name.startswith("freshly keeps near") for thread in enumerate_threads())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_child_has_streams_of_its_own(cluster: Cluster) -> None:
+    source = {"row": 1}
+    cache = Cache(cluster.url, near=True, timeout=5)
+
+    @cache(ttl="1h", key="row", tags=["row"])
+    def get() -> int:
+        return source["row"]
+
+    with cache.blocking:
+        wait_until(lambda: get() == 1 and has_lease(cache), "there is no lease")
+        child = os.fork()
+        if child == 0:
+            os._exit(_in_the_child(cache, get, source))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        wait_until(lambda: get() == 2 and has_lease(cache), "the parent does not see it")
+
+
+def has_lease(cache: Cache) -> bool:
+    near = cache.stats().near
+    return near is not None and near.lease_seconds > 0
+
+
+def _in_the_child(cache: Cache, get: Callable[[], int], source: dict[str, int]) -> int:
+    try:
+        assert not has_lease(cache)
+        assert get() == 1
+        source["row"] = 2
+        cache.blocking.delete_tags("row")
+        wait_until(lambda: get() == 2 and has_lease(cache), "the child has no lease")
+        return 0
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        return 1
