@@ -6,7 +6,30 @@ the change, without the line.
 
 from __future__ import annotations
 
+_PYTHON = "which interpreter it is says what is to be asked; CI runs each"
+_SERVERS = "a store in memory has no leases and is no near tier: for tests on servers"
+_SHAPE = "a store in memory keeps the value itself, and does not ask for its shape: the same"
+
 ARGUED: dict[str, str] = {
+    "bulk _see_many: look is None: IsNot": _SERVERS,
+    "bulk _see_many: look is None: not so": _SERVERS,
+    "carrier fly_many: True: False": "nobody waits for a carrier, but for the flights that it carries",
     "duration _choices: len(UNIT_MS) + 1: Sub": "a text of five or six units is never the shortest",
     "duration _decimals: int(exponent) > 0: GtE": "no float is written with an exponent of 0",
+    "engine _always_overtakes: True: False": "a look without an answer is asked for its stamp before",
+    "engine _bidder: leases is None or self._flights.are_of(key): not so": _SERVERS,
+    "engine _bidder: return None if leases is None or self._flights.are_of(key...: None": _SERVERS,
+    "identity _identity: known() is obj: IsNot": (
+        "what is known of an address is forgotten before another object has it, and one that is "
+        "known already is kept"
+    ),
+    "inside _get_inside: shape is None: IsNot": _SHAPE,
+    "inside _get_many_inside: shape is None: IsNot": _SHAPE,
+    "inside _rider: True: False": "of a load inside of a transaction nobody asks who is its pilot",
+    "parameters parameters: 3: 4": _PYTHON,
+    "parameters parameters: 14: 15": _PYTHON,
+    "parameters parameters: sys.version_info >= (3, 14): Gt": _PYTHON,
+    "riding _ride: flight.is_alone or (is_pilot and newer_only): And": _SERVERS,
+    "stamp __init__: False: True": "then detours are asked, of which there are none",
+    "turns wake: 1: 2": "calls are compared for being the same, and not counted",
 }

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from freshly import Cache
-from freshly.core.counts import Counts
+from freshly.core.counts import Counts, FunctionStats
+
+
+def test_all_begins_at_nothing() -> None:
+    assert Counts("f").tally(0) == FunctionStats()
+    assert Counts("f").tally(5) == FunctionStats(hits=5)
 
 
 def test_what_is_set_aside_can_be_put_back() -> None:

@@ -196,6 +196,7 @@ def test_an_error_of_a_value_passes_through_with_a_note(
         ("{user.1}", "'1' is no name of an attribute"),
         ("{user.a b}", "'a b' is no name of an attribute"),
         ("{some[]}", "each element of a result"),
+        ("{result.id}:{some[]}", "each element of a result"),
         ("{result[][]}", "more than one []"),
         ("{result[].some[]}", "more than one []"),
         ("{result[].id}{result.some[].id}", "behind two paths"),

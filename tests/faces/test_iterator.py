@@ -457,6 +457,7 @@ class TestARun:
             (LoadFailed, "plain"),
         ]
         assert [(event.seconds, event.background) for event in loads] == [(3.0, False)] * 3
+        assert cache._home.parts.flights.in_the_air() == []
         assert all(event.stored for event in loads[:2] if isinstance(event, Loaded))
 
     async def test_runs_in_the_context_of_its_consumer_and_in_one_task(self, cache: Cache) -> None:

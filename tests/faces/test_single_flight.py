@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import pytest
 
 from freshly import Cache
+from freshly.runtime.aio import AsyncioRuntime
 from freshly.testing import ManualClock, Stepper, ThreadStepper
 
 T = TypeVar("T")
@@ -117,6 +118,41 @@ class TestOneLoad:
         assert source.loads == 1
         stats = cache.stats()
         assert (stats.loads, stats.misses, stats.waits) == (1, 1000, 999)
+
+    async def test_answers_who_had_joined_before_everything_was_cleared(
+        self, cache: Cache, source: Source, step: Stepper
+    ) -> None:
+        @cache("1h")
+        async def get() -> int:
+            return await source.read_slowly(step)
+
+        readers = [step.start(get()) for _ in range(2)]
+        await step.reached("loading")
+        await step.settle()
+        await cache.clear()
+        source.version = 2
+        step.go("loading")
+
+        assert [await reader for reader in readers] == [1, 1]
+        assert source.loads == 1
+
+    async def test_that_cannot_begin_is_in_nobodys_way(
+        self, cache: Cache, source: Source, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        @cache("1h")
+        async def get() -> int:
+            return source.read()
+
+        async def refuse(*what: object, **how: object) -> None:
+            raise RuntimeError("this loop takes no tasks")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(AsyncioRuntime, "launch", refuse)
+            with pytest.raises(RuntimeError, match="takes no tasks"):
+                await get()
+
+        assert cache._home.parts.flights.in_the_air() == []
+        assert await asyncio.wait_for(get(), LIMIT_SECONDS) == 1
 
     async def test_for_each_of_many_keys(self, cache: Cache, source: Source, step: Stepper) -> None:
         @cache("1h")

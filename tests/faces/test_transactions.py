@@ -18,7 +18,7 @@ from freshly import Cache, ConfigurationError, DeadlockError, StoreError, Transa
 from freshly.core.holds import Hold
 from freshly.core.ports import Look
 from freshly.core.writes import Writes
-from freshly.observe import HoldRanOut, Invalidated, StoreFailed
+from freshly.observe import HoldRanOut, Invalidated, Loaded, StoreFailed
 from freshly.stores.memory import MemoryStore
 from freshly.testing import ManualClock, Stepper, ThreadStepper
 
@@ -920,6 +920,8 @@ class TestManyInside:
         async def read() -> dict[str, str]:
             return await cache.get_or_set_many(["a", "b", "none"], load, tags=["t:{key}"])
 
+        events: list[Loaded] = []
+        cache.observe(events.append, Loaded)
         await read()
         async with cache.transaction():
             await cache.delete_tags("t:b")
@@ -930,6 +932,9 @@ class TestManyInside:
             assert await outside(cache.get_many(["a", "b"])) == {"a": "old a", "b": "old b"}
 
         assert asked == [["a", "b", "none"], ["b", "none"], ["b", "none"]]
+        assert [(event.key, event.background) for event in events if event.key == "b"] == [
+            ("b", False)
+        ] * 3
         assert await cache.get_many(["a", "b"]) == {"a": "old a"}
 
     async def test_what_the_source_has_no_more_is_not_deleted_before_the_end(

@@ -78,6 +78,20 @@ async def test_a_store_that_fails_between_look_and_landing_costs_the_entry_only(
     assert cache.stats().entries == 0
 
 
+@pytest.mark.parametrize("operation", ["look", "put"])
+async def test_a_value_by_hand_is_not_stored_and_its_caller_hears_so(
+    cache: Cache, operation: str
+) -> None:
+    events: list[StoreFailed] = []
+    cache.observe(events.append, StoreFailed)
+
+    with ChaosStore.behind(cache, Fail(operation)):
+        assert await cache.set("k", 1, "1h") is False
+
+    assert [(event.operation, event.key) for event in events] == [(operation, "k")]
+    assert not await cache.exists("k")
+
+
 async def test_the_loaders_own_error_passes_through(cache: Cache, store: ChaosStore) -> None:
     @cache(ttl="1h")
     async def get() -> str:
