@@ -6,8 +6,11 @@ the change, without the line.
 
 from __future__ import annotations
 
+_FORWARD = "parameters parameters: return dict(inspect.signature(function, annotation_format...: None"
 _PYTHON = "which interpreter it is says what is to be asked; CI runs each"
 _SERVERS = "a store in memory has no leases and is no near tier: for tests on servers"
+_READINGS = "no clock begins below 2 ** 20: no reading is one of these"
+_UNTOLD = "of a load that failed nobody is told whether it was stored"
 _SHAPE = "a store in memory keeps the value itself, and does not ask for its shape: the same"
 
 ARGUED: dict[str, str] = {
@@ -32,4 +35,12 @@ ARGUED: dict[str, str] = {
     "riding _ride: flight.is_alone or (is_pilot and newer_only): And": _SERVERS,
     "stamp __init__: False: True": "then detours are asked, of which there are none",
     "turns wake: 1: 2": "calls are compared for being the same, and not counted",
+    "breaker __init__: 0.0: 1.0": "it is read only after it was set, by what opens the breaker",
+    "breaker answered: self.answers += 1: Sub": "answers are compared for being the same, not counted",
+    "carrier _fail_rest: False: True": _UNTOLD,
+    _FORWARD: _PYTHON,
+    "solo fail: False: True": _UNTOLD,
+    "solo land: self._end(): left out": "whoever leaves ends a load that has not ended",
+    "stamp overtaken: 0: 1": _READINGS,
+    "stamp settle: 0: 1": _READINGS,
 }

@@ -37,23 +37,32 @@ class Reach:
     tests: dict[str, tuple[float, Lines]] = field(default_factory=dict)
 
     def callers(self, site: Site, items: Sequence[pytest.Item]) -> list[tuple[pytest.Item, float]]:
-        """Return the tests that run what ``site`` changes: some of each file, the cheapest first."""
-        file, name = site.path.name, f"test_{site.path.stem}.py"
+        """Return the tests that run what ``site`` changes, the cheapest of each file first.
+
+        Of files that are about the core, more than of others; of the module's own one, all.
+        """
+        file = site.path.name
         found: dict[Path, list[tuple[float, pytest.Item]]] = {}
         for item in items:
             told = self.tests.get(key_of(item))
             if told is not None and any(line in site.lines for line in told[1].get(file, ())):
                 found.setdefault(item.path, []).append((told[0], item))
         ranked = [
-            (place if path.name != name else 0, seconds, item)
+            (place * _weight(path, site), seconds, item)
             for path, some in found.items()
-            for place, (seconds, item) in enumerate(sorted(some, key=lambda one: one[0]), 1)
+            for place, (seconds, item) in enumerate(sorted(some, key=lambda one: one[0]))
         ]
         ranked.sort(key=lambda one: one[:2])
         return [(item, seconds) for _, seconds, item in ranked[:MOST_TESTS]]
 
     def unknown(self, items: Sequence[pytest.Item]) -> list[pytest.Item]:
         return [item for item in items if key_of(item) not in self.tests]
+
+
+def _weight(test: Path, site: Site) -> float:
+    if test.name == f"test_{site.path.stem}.py":
+        return 0.0
+    return 0.1 if test.parent.name == site.path.parent.name else 1.0
 
 
 def load(path: Path, core: Path) -> Reach:
