@@ -7,6 +7,7 @@ from typing import Any
 
 from freshly import Cache
 from freshly.stores.near.coherences import Coherences
+from freshly.stores.redis.reading import positions_of
 from freshly.stores.redis.slots import Place
 from tests.redis.streams import near_of
 from tests.servers.waiting import wait_until
@@ -53,6 +54,13 @@ class Streams:
 
         wanted = heard() + messages
         self._until(session, lambda: heard() >= wanted)
+
+    def catch_up(self, moment: str) -> None:
+        """Take messages until all up to ``moment``, of a token's text, was heard of."""
+        mirrors, positions = self.near.tier.mirrors, positions_of(moment)
+        for session in self.sessions.values():
+            mine = {number: positions[number] for number in session._mirrors if number in positions}
+            self._until(session, lambda mine=mine: mirrors.reached(mine))
 
     def _at(self, places: Iterable[Place]) -> list[Any]:
         return [self.sessions[place] for place in places or self.sessions]

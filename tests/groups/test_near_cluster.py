@@ -354,8 +354,7 @@ async def test_a_token_that_was_heard_of_costs_nothing(
 ) -> None:
     one, other = await start(), await start(begin=False)
     token = await other.cache.delete_tags(names.at(names.second), names.at(names.third))
-    one.streams.hear(place_of(names.second))
-    one.streams.hear(place_of(names.third))
+    one.streams.catch_up(token.text)
     pair = names.at(names.first), names.at(names.first)
     await one.get(*pair)
     round_trips.clear()
