@@ -13,7 +13,7 @@ from freshly import Cache, StoreError
 from freshly.stores.redis.discovery import Discovery
 from freshly.stores.redis.layout import Layout
 from freshly.stores.redis.slots import SLOTS, Place, SlotMap, View
-from freshly.stores.redis.succession import Succession, Word
+from freshly.stores.redis.succession import Succession
 from tests.servers.cluster import Cluster, Node, slot_of
 from tests.servers.waiting import wait_until
 
@@ -152,49 +152,69 @@ def of_b(a: str) -> View:
     return view(B, AFTER.format(me_a="", me_b="myself,", a=a), "b")
 
 
-def told(**words: Word) -> Succession:
-    views = [word.view for word in words.values() if word.view is not None]
+PLACES = {"a": A, "b": B, "c": C}
+SILENT, REFUSED = TimeoutError(), ConnectionError()
+
+
+def told(at: float = 1.0, **words: View | Exception) -> Succession:
     slots = SlotMap()
-    slots.learn(views)
+    slots.learn(view for view in words.values() if isinstance(view, View))
     succession = Succession(slots, 1.0)
-    succession.note({{"a": A, "b": B, "c": C}[name]: word for name, word in words.items()})
+    note(succession, at, **words)
     return succession
 
 
+def note(succession: Succession, at: float, **words: View | Exception) -> None:
+    succession.note(at, {PLACES[name]: word for name, word in words.items()})
+
+
 def test_who_says_that_it_serves_the_same_has_not_let_go() -> None:
-    assert not told(a=Word(1, OF_A_BEFORE), b=Word(1, of_b("master -"))).lets_go(B)
-    assert told(a=Word(1, OF_A_AFTER), b=Word(1, of_b("master -"))).lets_go(B)
+    assert not told(a=OF_A_BEFORE, b=of_b("master -")).lets_go(B, 1)
+    assert told(a=OF_A_AFTER, b=of_b("master -")).lets_go(B, 1)
 
 
 def test_a_primary_without_slots_and_a_replica_may_be_the_former_and_are_asked() -> None:
     for known_as in ("master -", "slave b"):
-        succession = told(b=Word(5, of_b(known_as)))
+        succession = told(5, b=of_b(known_as))
 
         assert succession.formers(B) == [A]
-        assert not succession.lets_go(B), "nobody has asked it"
+        assert not succession.lets_go(B, 1), "nobody has asked it"
         assert not succession.has_asked(B, 5)
-        succession.note({A: Word(4, OF_A_BEFORE)})
+        note(succession, 4, a=OF_A_BEFORE)
         assert not succession.has_asked(B, 5), "too early"
-        succession.note({A: Word(6, OF_A_AFTER)})
+        note(succession, 6, a=OF_A_AFTER)
         assert succession.has_asked(B, 5)
+        assert succession.lets_go(B, 5)
+        assert not succession.lets_go(B, 7), "it was asked too early"
 
 
 def test_who_is_gone_is_not_waited_for_and_who_is_silent_is() -> None:
-    silent = Word(1, is_silent=True)
+    assert told(a=REFUSED, b=of_b("master -")).lets_go(B, 1), "there is nobody"
+    assert not told(a=SILENT, b=of_b("master -")).lets_go(B, 1)
+    assert not told(a=SILENT, b=of_b("master,fail? -")).lets_go(B, 1), "some hear nothing"
+    assert told(a=SILENT, b=of_b("master,fail -")).lets_go(B, 1), "silent for long"
+    succession = told(b=of_b("master,fail -"))
+    note(succession, 2, a=SILENT)
+    assert not succession.lets_go(B, 1), "that was before"
+    note(succession, 3, b=of_b("master,fail -"))
+    assert succession.lets_go(B, 1)
 
-    assert told(a=Word(1), b=Word(1, of_b("master -"))).lets_go(B), "it refuses connections"
-    assert not told(a=silent, b=Word(1, of_b("master -"))).lets_go(B)
-    assert not told(a=silent, b=Word(1, of_b("master,fail? -"))).lets_go(B), "some hear nothing"
-    assert told(a=silent, b=Word(1, of_b("master,fail -"))).lets_go(B), "silent for long"
-    assert not told(a=silent, b=Word(0, of_b("master,fail -"))).lets_go(B), "that was before"
+
+def test_who_says_that_it_serves_the_same_is_asked_again_whoever_knows_of_it() -> None:
+    """The last to be asked do not know of it any more."""
+    succession = told(a=OF_A_BEFORE, b=of_b("master -"))
+    note(succession, 2, b=view(B, "b b:2@2 myself,master - 0 0 2 connected 0-16383", "b"))
+
+    assert succession.formers(B) == [A]
+    assert not succession.lets_go(B, 1)
 
 
 def test_the_last_word_of_a_node_counts_whatever_comes_late() -> None:
-    succession = told(a=Word(2, OF_A_AFTER), b=Word(2, of_b("slave b")))
+    succession = told(2, a=OF_A_AFTER, b=of_b("slave b"))
 
-    succession.note({A: Word(1, OF_A_BEFORE)})
+    note(succession, 1, a=OF_A_BEFORE)
 
-    assert succession.lets_go(B)
+    assert succession.lets_go(B, 1)
 
 
 def test_nobody_is_asked_about_a_primary_that_was_met_long_ago(
@@ -213,4 +233,4 @@ def test_nobody_is_asked_about_a_primary_that_was_met_long_ago(
 def test_a_node_whose_address_nobody_knows_is_nobody_s_former() -> None:
     lines = AFTER.format(me_a="", me_b="myself,", a="master,noaddr -").replace("a:1@1", ":0@0")
 
-    assert told(b=Word(1, view(B, lines, "b"))).formers(B) == []
+    assert told(b=view(B, lines, "b")).formers(B) == []

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from time import monotonic
 
 from redis.exceptions import AuthenticationError, ResponseError
-from redis.exceptions import TimeoutError as NoAnswer
 
 from ...errors import StoreError
 from .chorus import Chorus
@@ -20,7 +19,6 @@ from .failures import FAILURES, explained, no_answer
 from .line import Wire
 from .nodes import Nodes
 from .slots import Place, View
-from .succession import Word
 
 # Nodes that are asked at most: in a large cluster those of the shard that it is about, and others by
 # chance.
@@ -61,9 +59,7 @@ class Discovery:
         began, places = monotonic(), self._chosen(about)
         told = await self._chorus.all([self._view_of(place) for place in places])
         views = [one for one in told if isinstance(one, View)]
-        self._nodes.succession.note(
-            {place: _word(began, one) for place, one in zip(places, told, strict=True)}
-        )
+        self._nodes.succession.note(began, dict(zip(places, told, strict=True)))
         if not views:
             raise self._nobody(places, told[0])
         # The other colour may have asked since, and been quicker.
@@ -105,10 +101,3 @@ class Discovery:
         if not isinstance(error, FAILURES):
             raise error
         return no_answer(name, f"none of {len(places)} nodes tells who serves what: {error}")
-
-
-def _word(at: float, told: View | Exception) -> Word:
-    if isinstance(told, View):
-        return Word(at, told)
-    # Who refuses us is gone, or refuses all of this login. Who is silent may be heard by others.
-    return Word(at, is_silent=isinstance(told, NoAnswer | TimeoutError))

@@ -9,11 +9,13 @@ returned at the successor.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import NamedTuple
 
-from .slots import Member, Place, SlotMap, View
+from redis.exceptions import TimeoutError as NoAnswer
+
+from .slots import Claim, Member, Place, SlotMap, View
 
 # Seconds between two looks at those who have not let go: they notice as soon as they run.
 PAUSE = 0.002
@@ -22,11 +24,12 @@ PAUSE = 0.002
 class Word(NamedTuple):
     """What came of asking a node, begun at an instant of ``monotonic``.
 
-    Without a ``view`` it was silent, or refused to be connected to: there is nobody.
+    It serves its ``own`` slots by itself. It told nothing if it was silent, or refused to be connected
+    to: then there is nobody.
     """
 
     at: float
-    view: View | None = None
+    own: Sequence[Claim] = ()
     is_silent: bool = False
 
 
@@ -42,15 +45,20 @@ class Succession:
         self._slots = slots
         self._longest_silence = longest_silence
         self._words: dict[Place, Word] = {}
+        # What was told of all the members, when they were asked last.
+        self._views: tuple[float, Sequence[View]] = (float("-inf"), ())
         # By bucket: who has it, and when that was heard first. And who is known to have it alone.
         self._heard: dict[int, tuple[bytes, float]] = {}
         self._settled: dict[int, bytes] = {}
 
-    def note(self, words: Mapping[Place, Word]) -> None:
-        for place, word in words.items():
-            known = self._words.get(place)
-            if known is None or known.at <= word.at:
-                self._words[place] = word
+    def note(self, at: float, told: Mapping[Place, View | Exception]) -> None:
+        """Note what nodes told that were asked from ``at`` on, or what was raised instead."""
+        for place, one in told.items():
+            if place not in self._words or self._words[place].at <= at:
+                self._words[place] = _word(at, one)
+        views = [one for one in told.values() if isinstance(one, View)]
+        if views and self._views[0] <= at:
+            self._views = at, views
 
     def is_old(self, fence: bytes, buckets: Iterable[int]) -> bool:
         """Return whether the primary of ``fence`` has had ``buckets`` for so long that nobody asks."""
@@ -74,9 +82,8 @@ class Succession:
         Its replicas, whom it followed itself, primaries that have lost all of theirs, and who says so.
         """
         found: dict[Place, None] = {}
-        for word in list(self._words.values()):
-            if word.view is not None:
-                found |= dict.fromkeys(_related(word.view, place))
+        for view in self._views[1]:
+            found |= dict.fromkeys(_related(view, place))
         for other, word in list(self._words.items()):
             if self._claims(word, place):
                 found[other] = None
@@ -88,30 +95,33 @@ class Succession:
         asked = self._words
         return all(one in asked and asked[one].at >= instant for one in (place, *self.formers(place)))
 
-    def lets_go(self, place: Place) -> bool:
-        """Return whether nobody serves slots of ``place`` besides, by the last words."""
-        return not any(self._may_serve(other, place) for other in self.formers(place))
+    def lets_go(self, place: Place, instant: float) -> bool:
+        """Return whether nobody serves slots of ``place`` besides, by words from after ``instant``."""
+        return not any(self._may_serve(other, place, instant) for other in self.formers(place))
 
-    def _may_serve(self, other: Place, place: Place) -> bool:
+    def _may_serve(self, other: Place, place: Place, instant: float) -> bool:
         word = self._words.get(other)
-        if word is None:
+        if word is None or word.at < instant:
             return True
         return not self._is_gone(other, word.at) if word.is_silent else self._claims(word, place)
 
     def _claims(self, word: Word, place: Place) -> bool:
         """Return whether who gave ``word`` says that it serves itself what ``place`` has."""
-        return word.view is not None and any(
-            claim.place != place and self._slots.has_part_of(claim, place) for claim in word.view.own
-        )
+        return any(claim.place != place and self._slots.has_part_of(claim, place) for claim in word.own)
 
     def _is_gone(self, place: Place, instant: float) -> bool:
         """Return whether the cluster has given it up: it was silent for longer than is believed."""
-        return any(
-            member.place == place and member.is_gone
-            for word in list(self._words.values())
-            if word.view is not None and word.at >= instant
-            for member in word.view.members
+        at, views = self._views
+        return at >= instant and any(
+            member.place == place and member.is_gone for view in views for member in view.members
         )
+
+
+def _word(at: float, told: View | Exception) -> Word:
+    if isinstance(told, View):
+        return Word(at, told.own)
+    # Who refuses us is gone, or refuses all of this login. Who is silent may be heard by others.
+    return Word(at, is_silent=isinstance(told, NoAnswer | TimeoutError))
 
 
 def _related(view: View, place: Place) -> Iterator[Place]:

@@ -60,26 +60,29 @@ class NodeVetting:
         await self._discovery.begun_after(instant, self._place)
         if fence is None or not self._nodes.may_serve(self._place):
             return False
-        return await self._succeeds(fence, self._owned())
+        return await self._succeeds(fence, self._owned(), instant)
 
     async def has(self, fence: bytes, buckets: Collection[int]) -> bool:
         if self._nodes.succession.is_settled(fence, buckets):
             return True
-        await self._discovery.begun_after(monotonic(), self._place)
-        return await self._succeeds(fence, buckets)
+        instant = monotonic()
+        await self._discovery.begun_after(instant, self._place)
+        return await self._succeeds(fence, buckets, instant)
 
     def _owned(self) -> list[int]:
         slots = self._nodes.map
         return [one for one, slot in enumerate(self._slots) if slots.owner(slot) == self._place]
 
-    async def _succeeds(self, fence: bytes, buckets: Collection[int]) -> bool:
+    async def _succeeds(self, fence: bytes, buckets: Collection[int], instant: float) -> bool:
         """Return when nobody else serves what this one does, and whether it still does.
+
+        ``instant`` was after it had said that it does: whoever has let go later will not serve again.
 
         Raises:
             TimeoutError: if somebody is silent, or goes on.
         """
         succession, until = self._nodes.succession, monotonic() + self._timeout
-        while not (succession.is_old(fence, buckets) or succession.lets_go(self._place)):
+        while not (succession.is_old(fence, buckets) or succession.lets_go(self._place, instant)):
             if monotonic() > until:
                 raise TimeoutError("whom it succeeds has not let go of its slots")
             await self._chorus.pause(PAUSE)
