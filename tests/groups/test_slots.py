@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine
+from inspect import CORO_CLOSED, getcoroutinestate
 from time import monotonic
 from typing import Any
 
@@ -11,7 +13,7 @@ from redis.exceptions import AskError, ClusterDownError, MovedError, TryAgainErr
 
 from freshly.errors import StoreError
 from freshly.runtime.threads import finish
-from freshly.stores.redis.chorus import ThreadChorus
+from freshly.stores.redis.chorus import TaskChorus, ThreadChorus
 from freshly.stores.redis.layout import Layout
 from freshly.stores.redis.nodes import Nodes
 from freshly.stores.redis.routing import Routing, Target
@@ -216,6 +218,22 @@ def test_a_thread_asks_all_before_it_listens_to_one() -> None:
 
     assert told == [["a"], ["b"], ["c"]]
     assert notes == [f"{name} {done}" for done in ("asked", "heard") for name in "abc"]
+
+
+async def test_what_was_cancelled_before_it_began_is_not_left_behind() -> None:
+    """Python warns of coroutines that nobody awaits."""
+
+    async def part() -> None: ...
+
+    parts = [part(), part()]
+    asking = asyncio.ensure_future(TaskChorus().all(parts))
+    await asyncio.sleep(0)
+
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+
+    assert asking.cancelled()
+    assert [getcoroutinestate(part) for part in parts] == [CORO_CLOSED] * 2
 
 
 def test_one_that_fails_keeps_nobody_from_being_heard() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine, Generator, Sequence
+from inspect import CORO_CREATED, getcoroutinestate
 from threading import Lock
 from types import coroutine
 from typing import Any, Protocol, TypeVar
@@ -63,7 +64,14 @@ class TaskChorus:
     async def all(self, parts: Sequence[Coroutine[Any, Any, T]]) -> list[T | Exception]:
         if len(parts) == 1:
             return [await _outcome(parts[0])]
-        return await asyncio.gather(*map(_outcome, parts))
+        try:
+            return await asyncio.gather(*map(_outcome, parts))
+        except BaseException:
+            # Who is cancelled at once leaves parts that nobody will begin any more.
+            for part in parts:
+                if getcoroutinestate(part) == CORO_CREATED:
+                    part.close()
+            raise
 
     async def within(self, seconds: float, part: Coroutine[Any, Any, T]) -> T:
         async with Deadline(seconds):
