@@ -266,7 +266,7 @@ async def _server(options: Options) -> dict[str, float | str]:
             _, few, many = await redis_tags.invalidations(url, client, options)
     return {
         HIT_ON_A_SERVER: in_turn,
-        HITS_FROM_TASKS: 1 / together,
+        HITS_FROM_TASKS: together,
         FEW_ON_A_SERVER: few["by GET, CPU"],
         MANY_ON_A_SERVER: many["by GET, CPU"],
     }

@@ -90,20 +90,20 @@ async def _measured(gets: dict[str, Get], options: Options) -> list[Row]:
 
 
 async def ratios(url: str, client: Any, options: Options) -> tuple[float, float]:
-    """Return what our hit with tags costs the processor, by what a raw client asks.
-
-    One after the other by a GET and HMGET, and from 100 tasks by a GET.
+    """Return what our hit with tags costs the processor, one after the other, by a GET and HMGET; and
+    how many of them fit into the time of a GET, where 100 tasks ask.
     """
     ours = Freshly("redis", url)
     await ours.open()
     gets = await yardsticks(client) | {ours.name: await _warm(ours, TAGS)}
-    found: list[float] = []
+    samples: list[list[float]] = []
     for unit, body, rounds in ((PAIR, in_turn, 21), (RAW, together, 9)):
         cases = [Case(name, body(gets[name], process_time_ns)) for name in (unit, ours.name)]
-        rows = await compare(cases, unit, rounds=options.rounds_or(rounds), slice_ms=20)
-        found.append(rows[1]["ratio"])
+        await compare(cases, unit, rounds=options.rounds_or(rounds), slice_ms=20)
+        samples += [case.samples for case in cases]
     await ours.close()
-    return found[0], found[1]
+    pair, one_by_one, get, from_tasks = samples
+    return ratio(one_by_one, pair), ratio(get, from_tasks)
 
 
 async def yardsticks(client: Any) -> dict[str, Get]:

@@ -252,6 +252,17 @@ def test_so_many_rows_are_remembered_and_no_more(monkeypatch: pytest.MonkeyPatch
     assert 99 in found
 
 
+@pytest.mark.parametrize(("tags", "is_remembered"), [(3, True), (1_000, False)])
+def test_long_questions_are_not_remembered(tags: int, is_remembered: bool) -> None:
+    table, rows = KnownRows(Layout("n")), Rows(None)
+    entry: Any = Entry.__new__(Entry)
+    entry.key, entry.tags = "k", tuple(f"tag:{number}" for number in range(tags))
+
+    table.note(entry, rows, 1)
+
+    assert (table.get(rows, 1) is not None) is is_remembered
+
+
 def test_packed_commands_are_the_same_bytes() -> None:
     def pack(commands: Any) -> list[bytes]:
         return [b"".join([b"*%d\r\n" % len(command), *map(bulk, command)]) for command in commands]

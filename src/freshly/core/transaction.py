@@ -279,7 +279,8 @@ current_transaction: ContextVar[Transaction | None] = ContextVar("freshly_transa
 
 def running_transaction(owner: object) -> Transaction | None:
     """Return the innermost open transaction of ``owner`` that this code runs inside, if any."""
-    return _open_from(current_transaction.get(), owner)
+    transaction = current_transaction.get()
+    return None if transaction is None else _open_from(transaction, owner)
 
 
 def _open_from(transaction: Transaction | None, owner: object) -> Transaction | None:

@@ -20,6 +20,8 @@ from .packed import bulk
 # Rows that came lately, and as many that came before those: some 20 MB if all are in use. Who reads
 # more than that in turn works out each question anew.
 REMEMBERED = 8_192
+# Bytes of a question that is remembered: some thirty tags. Longer ones are worked out each time.
+LONGEST = 2_000
 
 
 class Seen(NamedTuple):
@@ -80,7 +82,9 @@ class KnownRows:
         """Note that ``entry`` was served under ``row``."""
         known = self.get(rows, row)
         if known is None or known.tags != entry.tags or known.key != entry.key:
-            self._add(rows, row, Known(self._layout, entry.key, entry.tags))
+            known = Known(self._layout, entry.key, entry.tags)
+            if len(known.value) + len(known.fields) <= LONGEST:
+                self._add(rows, row, known)
 
     def _add(self, rows: Rows, row: Hashable, known: Known) -> None:
         if len(self._late) >= REMEMBERED:

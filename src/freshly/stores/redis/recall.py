@@ -102,15 +102,16 @@ class RedisRecall:
     def __init__(self, hub: Hub, talk: Talk) -> None:
         self._hub = hub
         self._talk = talk
+        self._known, self._presence = hub.known, hub.presence
         self._judge = Judge(hub)
         self._unpack, self._payload_behind = hub.codecs.unpack_as, hub.codecs.payload_behind
         self._bucket = bulk(hub.layout.bucket(0))
         self._ticks: Ticks[Known, Sheet] = Ticks(self._ask, talk)
 
     def known(self, rows: Rows, row: Hashable) -> Known | None:
-        known = self._hub.known.get(rows, row)
+        known = self._known.get(rows, row)
         # Else it is a miss, most probably, which asks for the lease of the key as well.
-        return known if known is not None and self._hub.presence.has(known.key) else None
+        return known if known is not None and self._presence.has(known.key) else None
 
     def ask(self, known: Known) -> Awaitable[Sheet]:
         return self._ticks.join(known)
@@ -118,7 +119,7 @@ class RedisRecall:
     def found(self, known: Known, shape: Shape, answer: Sheet) -> Recalled | Look | None:
         data, seen = answer.values[answer.places[known][0]], known.seen
         if type(data) is not bytes:
-            self._hub.presence.drop(known.key)
+            self._presence.drop(known.key)
             return self._look(known, shape, answer, None)
         if seen is not None and seen.head is not None and answer.is_plain:
             payload = self._payload_behind(seen.head, data, known.name)
@@ -167,7 +168,7 @@ class RedisRecall:
         if frame is not None and tags_of(frame) != known.tags:
             return None
         if frame is not None:
-            self._hub.presence.note(known.key, (frame.born + frame.ends) / 1000 - sheet.now)
+            self._presence.note(known.key, (frame.born + frame.ends) / 1000 - sheet.now)
         names = (*HEAD, *known.names())
         told = [*sheet.stamps[: len(HEAD)], *sheet.stamps_of(known)]
         bucket = Bucket(dict(zip(names, told, strict=True)), head.fence, head.server_now)
