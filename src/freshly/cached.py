@@ -95,10 +95,11 @@ class Cached(Handle):
 
     # -- the slow way of a read --------------------------------------------------------------
 
-    async def _read(self, values: tuple[Any, ...]) -> Any:
+    def _read(self, values: tuple[Any, ...]) -> Any:
+        # No coroutine of its own: it is awaited at once, and what it returns is one.
         if self._is_bypassed():
-            return await self._uncached(values)
-        return await self._parts.awaited.engine.read(self.call(values))
+            return self._uncached(values)
+        return self._parts.awaited.engine.read(self.call(values))
 
     def _read_again(self, values: tuple[Any, ...]) -> Awaitable[Any]:
         """Do ``_read`` where a store may know what it has served to these arguments before."""
@@ -127,18 +128,18 @@ class Cached(Handle):
 
     def call(self, values: tuple[Any, ...]) -> Call:
         arguments = dict(zip(self._keys.names, values, strict=True))
-        key = self._keys.make(arguments)
+        text, is_local = self._keys.text_of(arguments)
         row = self._plan.row_of(arguments)
-        rows = None if row is NO_ROW else self._rows_of(arguments)
+        loader = partial(self._uncached, values) if self.is_async else self._loader(values)
         return Call(
-            key.text,
+            text,
             self._tags.of_arguments(arguments),
             self.recipe,
-            self._instrumented(self._loader(values)),
+            self._parts.instrumented(self, loader) if self._parts.instruments else loader,
             arguments,
-            rows,
+            None if row is NO_ROW else self._rows_of(arguments),
             row,
-            key.is_local,
+            is_local,
         )
 
     def key(self, values: tuple[Any, ...]) -> str:
@@ -151,9 +152,6 @@ class Cached(Handle):
         return self._uncached(values)
 
     def _loader(self, values: tuple[Any, ...]) -> Callable[[], Any]:
-        if self.is_async:
-            return partial(self._uncached, values)
-
         async def load() -> Any:
             return self._uncached(values)
 

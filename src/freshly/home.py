@@ -287,15 +287,15 @@ class Home:
         return stop
 
     def emit(self, kind: Callable[P, Event], /, *args: P.args, **kwargs: P.kwargs) -> None:
-        listening = [one for one in self._observers if kind in one.kinds]
-        if not listening:
-            return
-        event = kind(*args, **kwargs)
-        for observer in listening:
-            try:
-                observer.call(event)
-            except Exception:
-                logging.getLogger("freshly").exception("an observer failed on %r", event)
+        event: Event | None = None
+        for one in self._observers:
+            if kind in one.kinds:
+                # One event for all, and none if nobody listens.
+                event = event or kind(*args, **kwargs)
+                try:
+                    one.call(event)
+                except Exception:
+                    logging.getLogger("freshly").exception("an observer failed on %r", event)
 
     def stats(self) -> Stats:
         store = self.parts.store

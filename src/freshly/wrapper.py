@@ -85,11 +85,15 @@ class Plan:
         self.receiver = receiver if row is not None and receiver in row else None
         self.copies = copies
         self.slides = slides
+        self.is_one_value = self.row is not None and len(self.row) == 1 and self.row[0] not in self.flat
 
     def row_of(self, arguments: Mapping[str, Any]) -> Any:
         """Return the row of a call, or ``NO_ROW`` if its arguments are not exact."""
         if self.row is None:
             return NO_ROW
+        if self.is_one_value:
+            value = arguments[self.row[0]]
+            return value if type(value) in EXACT or _is_uuid(type(value)) else NO_ROW
         values: list[Any] = []
         for name in self.row:
             flat = self.flat.get(name)
@@ -97,7 +101,7 @@ class Plan:
         for value in values:
             if type(value) not in EXACT and not _is_uuid(type(value)):
                 return NO_ROW
-        return values[0] if self.is_one_value else tuple(values)
+        return tuple(values)
 
     def row_reader(self, names: Sequence[str]) -> Callable[[tuple[Any, ...]], Any]:
         """Return what does ``row_of`` for the values of ``names``, where none of them is flat."""
@@ -117,10 +121,6 @@ class Plan:
             return found if exact.issuperset(map(type, found)) else NO_ROW
 
         return rows
-
-    @property
-    def is_one_value(self) -> bool:
-        return self.row is not None and len(self.row) == 1 and self.row[0] not in self.flat
 
 
 def _is_uuid(cls: type) -> bool:

@@ -499,7 +499,7 @@ class TestACallerThatIsCancelled:
 
         # Theirs were begun while the source was down.
         assert [type(outcome) for outcome in outcomes] == [ConnectionError, ConnectionError]
-        assert source.asked == ["abc", "ab", "c"]
+        assert source.asked == ["abc", "c", "ab"]
 
     async def test_does_not_cancel_a_refresh_that_it_had_begun(
         self, read: Reader, source: Source, clock: ManualClock, step: Stepper

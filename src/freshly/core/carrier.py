@@ -9,7 +9,6 @@ raises is everyone's.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any
 
 from ..errors import DeadlockError, StoreError
@@ -18,7 +17,7 @@ from .claimants import Claimants
 from .entry import Entry
 from .events import StoreFailed
 from .flight import Flight
-from .load import Load, current_load
+from .load import Load, current_load, leave_load
 from .pilot import Pilot
 
 
@@ -77,9 +76,7 @@ class CarrierPilot(Pilot):
             await self.claims.end(*(rider.call for rider in share))
         finally:
             load.is_over = True
-            # As in Pilot.fly: the collector may end this in another context.
-            with suppress(ValueError):
-                current_load.reset(token)
+            leave_load(token)
         for rider in share:
             self._flights.end(rider.flight)
         # After the end: who hears of it finds the flights over.

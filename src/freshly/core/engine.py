@@ -70,11 +70,13 @@ class Engine(Riding):
     ) -> Any:
         """Go on with a read that began with ``ticket``, from ``look`` if it has looked already."""
         while True:
-            look = look or self._seen(call.key, call.tags, call.shape)
+            if look is None and self._glance is not None:
+                look = self._glance(call.key, call.tags, call.shape)
             if look is None:
-                bidder = None if leave_cold else self._bidder(call.key)
+                bidder = self._bidder(call.key) if self._store.is_shared and not leave_cold else None
                 look = await self._look(call.key, call.tags, call.shape, bidder)
-            entry, paused = look.entry, self._pauses.is_on(call.key, look.now)
+            entry = look.entry
+            paused = entry is not None and self._pauses.is_on(call.key, look.now)
             match judge(entry, look.now, paused=paused, late=patience.is_late):
                 case Verdict.SERVE if entry is not None:
                     await self._renew((entry,), look.now)

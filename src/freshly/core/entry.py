@@ -68,7 +68,6 @@ class Entry(Generic[T]):
         self,
         key: str,
         value: T,
-        *,
         instants: Instants,
         tags: tuple[str, ...],
         stamp: Any,
@@ -159,7 +158,9 @@ class Entry(Generic[T]):
         self.next_at = NEVER
 
     def rejoin(self) -> None:
-        self.next_at = self.early_at
+        """Undo ``divert``."""
+        if isinstance(self._life, tuple):
+            self.next_at = self.early_at
 
     def retire(self) -> None:
         """Take the entry off the hit path: it has left the store."""

@@ -24,91 +24,66 @@ from .raised import Raised
 NOT_BEGUN = float("inf")
 
 
-class Flight:
-    """One load: its stamp, its ticket, its passengers and, at last, its outcome."""
+def _always() -> bool:
+    return True
 
-    __slots__ = (
-        "_traceback",
-        "_wakers",
-        "bid",
-        "boarded",
-        "cancel",
-        "carrier",
-        "ended_by_close",
-        "error",
-        "error_was_returned",
-        "free_place",
-        "has_ended",
-        "held_until",
-        "interruption",
-        "is_abandoned",
-        "is_alive",
-        "is_alone",
-        "is_background",
-        "is_superseded",
-        "key",
-        "loader_failed",
-        "made_from_stale",
-        "members",
-        "passengers",
-        "raised",
-        "stamp",
-        "starter_left",
-        "tags",
-        "thread",
-        "ticket",
-        "value",
-        "waits_for",
-    )
+
+class Flight:
+    """One load: its stamp, its ticket, its passengers and, at last, its outcome.
+
+    A flight is made for each miss, and of most of its marks none is ever set: those stand in the
+    class, and what a flight has of its own is soon written.
+    """
+
+    passengers = 0
+    ticket: float = NOT_BEGUN
+    is_superseded = False
+    # Loads whatever other processes do: who asked for it wants a value that begins now.
+    is_alone = False
+    has_ended = False
+    is_abandoned = False
+    ended_by_close = False
+    # The loader itself raised, and not a user's function that was asked about its result.
+    loader_failed = False
+    # A loader of many values gave this error in place of one of them, and did not raise it.
+    error_was_returned = False
+    interruption: BaseException | None = None
+    value: Any = None
+    tags: tuple[str, ...] = ()
+    made_from_stale = False
+    # The end of the first hold that it ran under: it is not stored, and who begins to read after
+    # that end does not get its value.
+    held_until: float | None = None
+    # A lease that a passenger's look took. Of the threads that look at one time, it may be another
+    # than the one with the lease that begins the load.
+    bid: Any = None
+    error: Exception | None = None
+    # The error is an answer of the source, as good as a value.
+    raised: Raised | None = None
+    _traceback: TracebackType | None = None
+    # The runtime that flies it says how to end it, whether it can still end by itself, and
+    # which thread must not be stopped while it flies.
+    cancel: Callable[[], object] | None = None
+    is_alive: Callable[[], bool] = staticmethod(_always)
+    thread: int | None = None
+    # Set while it has a place among the loads behind: see budget.py.
+    free_place: Callable[[Flight], None] | None = None
+    # Called when somebody boards it, on any thread: a load may go slowly while one waits.
+    boarded: Callable[[], None] | None = None
+    # Of a load of many keys: the flight that runs the loader, and those that it carries.
+    carrier: Flight | None = None
+    members: tuple[Flight, ...] = ()
+    # The flights that the loader of this one waits for: see Flights.begin_waiting.
+    waits_for: tuple[Flight, ...] = ()
+    # In the order of their coming. A dict, since who waits no longer takes its own out.
+    _wakers: dict[Callable[[], None], None] | None = None
 
     def __init__(self, key: str, stamp: Any, *, is_background: bool) -> None:
         self.key = key
         self.stamp = stamp
-        self.ticket: float = NOT_BEGUN
         self.is_background = is_background
-        self.passengers = 0
         # Whoever had a refresh begun did not wait for it, and may be gone when it fails.
         self.starter_left = is_background
-        self.is_superseded = False
-        # Loads whatever other processes do: who asked for it wants a value that begins now.
-        self.is_alone = False
-        self.has_ended = False
-        self.is_abandoned = False
-        self.ended_by_close = False
-        # The loader itself raised, and not a user's function that was asked about its result.
-        self.loader_failed = False
-        # A loader of many values gave this error in place of one of them, and did not raise it.
-        self.error_was_returned = False
-        self.interruption: BaseException | None = None
-        self.value: Any = None
-        self.tags: tuple[str, ...] = ()
-        self.made_from_stale = False
-        # The end of the first hold that it ran under: it is not stored, and who begins to read after
-        # that end does not get its value.
-        self.held_until: float | None = None
-        # A lease that a passenger's look took. Of the threads that look at one time, it may be another
-        # than the one with the lease that begins the load.
-        self.bid: Any = None
-        self.error: Exception | None = None
-        # The error is an answer of the source, as good as a value.
-        self.raised: Raised | None = None
-        self._traceback: TracebackType | None = None
-        # The flights that the loader of this one waits for: see Flights.waiting.
-        self.waits_for: list[Flight] = []
-        # In the order of their coming. A dict, since who waits no longer takes its own out.
-        self._wakers: dict[Callable[[], None], None] = {}
-        # The runtime that flies it says how to end it, whether it can still end by itself, and
-        # which thread must not be stopped while it flies.
-        self.cancel: Callable[[], object] | None = None
-        self.is_alive: Callable[[], bool] = _always
-        self.thread: int | None = None
-        # Set while it has a place among the loads behind: see budget.py.
-        self.free_place: Callable[[Flight], None] | None = None
-        # Called when somebody boards it, on any thread: a load may go slowly while one waits.
-        self.boarded: Callable[[], None] | None = None
-        # Of a load of many keys: the flight that runs the loader, and those that it carries.
-        self.carrier: Flight | None = None
-        self.members: tuple[Flight, ...] = ()
 
     def answers_at(self, now: float) -> bool:
         """Return whether a read that began at ``now`` may have the value, for all that holds say."""
@@ -143,10 +118,6 @@ class Flight:
         return False
 
 
-def _always() -> bool:
-    return True
-
-
 def _count(flight: Flight, passengers: int) -> None:
     flight.passengers += passengers
     if flight.carrier is not None:
@@ -161,12 +132,10 @@ class Flights:
         self._lock = Lock()
         self._by_key: dict[str, Flight] = {}
         self._flying: set[Flight] = set()
-        self._tickets = count(1)
+        #: Returns the next ticket.
+        self.ticket: Callable[[], int] = count(1).__next__
         #: How many loads run now. The hit path asks only whether there is any.
         self.loads = 0
-
-    def ticket(self) -> int:
-        return next(self._tickets)
 
     def board(
         self, key: str, stamp: Any, may_join: Callable[[Flight], bool], bid: Any = None
@@ -234,7 +203,7 @@ class Flights:
                 member.carrier = carrier
                 member.is_alive = carrier.may_end
                 # So that a loader which reads one of its own keys is found out.
-                member.waits_for.append(carrier)
+                member.waits_for = (*member.waits_for, carrier)
                 carrier.passengers += member.passengers
             self._flying.add(carrier)
             self.loads += 1
@@ -278,16 +247,18 @@ class Flights:
             if flight.has_ended:
                 return
             flight.has_ended = True
-            self._remove(flight)
+            if self._by_key.get(flight.key) is flight:
+                del self._by_key[flight.key]
             # One that waited for its turn may end on the ground.
             if flight in self._flying:
                 self._flying.discard(flight)
                 self.loads -= 1
             if flight.carrier is not None:
                 flight.carrier.passengers -= flight.passengers
-            wakers, flight._wakers = flight._wakers, {}
-        for wake in wakers:
-            wake()
+            wakers, flight._wakers = flight._wakers, None
+        if wakers is not None:
+            for wake in wakers:
+                wake()
         if flight.free_place is not None:
             flight.free_place(flight)
 
@@ -309,11 +280,16 @@ class Flights:
         with self._lock:
             if flight.has_ended:
                 return None
+            if flight._wakers is None:
+                flight._wakers = {}
             flight._wakers[wake] = None
 
         def take_back() -> None:
+            if flight.has_ended:
+                return
             with self._lock:
-                flight._wakers.pop(wake, None)
+                if flight._wakers is not None:
+                    flight._wakers.pop(wake, None)
 
         return take_back
 
@@ -348,10 +324,12 @@ class Flights:
                     f"another cached call, and would wait for itself: call .uncached there, or "
                     f"break the circle"
                 )
-            inner.flight.waits_for.append(flight)
+            inner.flight.waits_for = (*inner.flight.waits_for, flight)
         return inner
 
     def end_waiting(self, load: Load | None, flight: Flight) -> None:
         if load is not None:
             with self._lock:
-                load.flight.waits_for.remove(flight)
+                waits_for = list(load.flight.waits_for)
+                waits_for.remove(flight)
+                load.flight.waits_for = tuple(waits_for)

@@ -117,14 +117,18 @@ class KeyMaker:
             KeyTextError: if an argument has no stable text. An error of an argument's own method
                 (``__format__``, ``__cache_key__``) passes through.
         """
+        return Key(*self.text_of(arguments))
+
+    def text_of(self, arguments: Mapping[str, Any]) -> tuple[str, bool]:
+        """Return what ``make`` does, for who takes it apart at once."""
         if self._template is not None:
             text, is_local = self._of_template(self._template, arguments)
-            return Key(text + self._of_context(), is_local)
+            return text + self._of_context(), is_local
         text, is_local = self._of_arguments(arguments)
         is_local = is_local or self.is_numbered
         if self._vary:
             text += self._of_context()
-        return Key(text if len(text) <= _MAX_CHARACTERS else _shortened(text), is_local)
+        return text if len(text) <= _MAX_CHARACTERS else _shortened(text), is_local
 
     def receiver_is_token(self, receiver: object) -> bool:
         """Return whether ``receiver`` enters the key by its token, known to this process only."""

@@ -7,8 +7,8 @@ that a hold keeps from being stored is kept from it too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextvars import ContextVar
+from collections.abc import Collection
+from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any
 
 from .holds import earliest
@@ -27,31 +27,20 @@ class Load:
     come after the loader has returned are dropped, since its entry is made.
     """
 
-    __slots__ = (
-        "_handed_on",
-        "_tags",
-        "flight",
-        "held_until",
-        "is_over",
-        "look",
-        "made_from_stale",
-        "owner",
-        "parent",
-        "wishes",
-    )
+    # Of most loads nothing of this is ever told: it stands in the class, and they are soon made.
+    _tags: dict[str, None] | None = None
+    _handed_on: dict[tuple[tuple[str, ...], Any], None] | None = None
+    made_from_stale = False
+    held_until: float | None = None
+    is_over = False
+    # What was found before it began, and what the loader says of its entry: see cache.current.
+    look: Look | None = None
+    wishes: Wishes | None = None
 
     def __init__(self, owner: object, flight: Flight, parent: Load | None) -> None:
         self.owner = owner
         self.flight = flight
         self.parent = parent
-        self._tags: dict[str, None] = {}
-        self._handed_on: dict[tuple[tuple[str, ...], Any], None] = {}
-        self.made_from_stale = False
-        self.held_until: float | None = None
-        self.is_over = False
-        # What was found before it began, and what the loader says of its entry: see cache.current.
-        self.look: Look | None = None
-        self.wishes: Wishes | None = None
 
     @property
     def confirmable(self) -> Entry[Any] | None:
@@ -64,15 +53,17 @@ class Load:
 
     @property
     def tags(self) -> tuple[str, ...]:
-        return tuple(self._tags)
+        return tuple(self._tags) if self._tags is not None else ()
 
     @property
-    def handed_on(self) -> Iterable[tuple[tuple[str, ...], Any]]:
+    def handed_on(self) -> Collection[tuple[tuple[str, ...], Any]]:
         """The tags of the values that this one is made from, with the reading of ``collect``."""
-        return self._handed_on.keys()
+        return self._handed_on.keys() if self._handed_on is not None else ()
 
     def add(self, tags: tuple[str, ...]) -> None:
         """Give the value ``tags`` of its own."""
+        if self._tags is None:
+            self._tags = {}
         self._tags.update(dict.fromkeys(tags))
 
     def collect(
@@ -87,7 +78,9 @@ class Load:
 
         ``at`` is ``None`` if the store had given none.
         """
-        self._tags.update(dict.fromkeys(tags))
+        self.add(tags)
+        if self._handed_on is None:
+            self._handed_on = {}
         self._handed_on[tags, at] = None
         self.made_from_stale = self.made_from_stale or is_stale
         self.held_until = earliest(self.held_until, held_until)
@@ -95,6 +88,15 @@ class Load:
 
 # A task that a loader starts inherits it; other callers do not see it.
 current_load: ContextVar[Load | None] = ContextVar("freshly_load", default=None)
+
+
+def leave_load(token: Token[Load | None]) -> None:
+    """Undo what gave ``token``."""
+    try:
+        current_load.reset(token)
+    except ValueError:
+        # In another context: the collector ends a task whose loop was closed under it.
+        return
 
 
 def running_load(owner: object) -> Load | None:

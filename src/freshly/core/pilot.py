@@ -7,7 +7,6 @@ an interruption, which says nothing about the value.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 from ..errors import ConfigurationError, DeadlockError, NotModified, StoreError
@@ -18,7 +17,7 @@ from .events import Emit, Loaded, LoadFailed, StoreFailed
 from .flight import Flight, Flights
 from .holds import earliest
 from .lifetime import Lifetime
-from .load import Load, current_load
+from .load import Load, current_load, leave_load
 from .pauses import Pauses
 from .ports import Look, Reading, Runtime, Store
 from .raised import Raised
@@ -48,24 +47,28 @@ class Pilot:
         parent = None if flight.is_background else current_load.get()
         load = Load(self._flights, flight, parent)
         token = current_load.set(load)
+        claims = self.claims if self.claims.are_due else None
         counts, began = call.recipe.counts, self._runtime.now()
         stored, is_ours, seconds = False, True, 0.0
         # By the tags known so far, for who would join now; again by all of them when it lands.
         flight.held_until = look.held.until(call.tags, call.key)
         try:
-            look, is_ours = await self.claims.turn(flight, call, look)
-            flight.held_until = look.held.until(call.tags, call.key)
-            began = self._runtime.now()
+            if claims is not None:
+                look, is_ours = await claims.turn(flight, call, look)
+                flight.held_until = look.held.until(call.tags, call.key)
+                began = self._runtime.now()
             if is_ours:
                 counts.loads += 1
                 load.look = look
                 flight.value = await self._run_loader(flight, call, load)
                 seconds = self._runtime.now() - began
-                stored = await self._land(flight, call, look, load, seconds)
+                entry = self._made(flight, call, look, load, seconds)
+                stored = entry is not None and await self._store_landed(flight, call, entry)
                 self._pauses.end(call.key)
             else:
                 take_over(flight, look)
-            await self.claims.end(call)
+            if claims is not None:
+                await claims.end(call)
         except Exception as error:
             flight.fail(error)
             self._tag(flight, call, look, load)
@@ -81,11 +84,10 @@ class Pilot:
         finally:
             load.is_over = True
             self._flights.end(flight)
-            # In another context it is the collector that ends a task whose loop was closed under it.
-            with suppress(ValueError):
-                current_load.reset(token)
+            leave_load(token)
         # After the end, which nobody boards any more.
-        await self.claims.give_back((call, flight.bid))
+        if flight.bid is not None:
+            await self.claims.give_back((call, flight.bid))
         # And who hears of it finds the flight over.
         if is_ours:
             self._tell(flight, call, seconds, stored=stored)
@@ -117,10 +119,6 @@ class Pilot:
         if flight.raised is not None:
             flight.fail(error)
         return flight.raised is not None
-
-    async def _land(self, flight: Flight, call: Call, look: Look, load: Load, seconds: float) -> bool:
-        entry = self._made(flight, call, look, load, seconds)
-        return entry is not None and await self._store_landed(flight, call, entry)
 
     def _made(
         self, flight: Flight, call: Call, look: Look, load: Load, seconds: float
@@ -159,13 +157,14 @@ class Pilot:
         self, flight: Flight, call: Call, look: Look, load: Load, found: tuple[str, ...] = ()
     ) -> None:
         """Note in ``flight`` what its outcome is made from; ``found`` is what only a result tells."""
-        flight.tags = _each_once((*call.tags, *found, *load.tags))
+        collected = load.tags
+        flight.tags = _each_once((*call.tags, *found, *collected) if found or collected else call.tags)
         flight.made_from_stale = load.made_from_stale
         held_until = look.held.until(flight.tags, call.key)
         if load.held_until is not None:
             held_until = earliest(held_until, load.held_until)
         flight.held_until = held_until
-        if flight.stamp is not None:
+        if flight.stamp is not None and load.handed_on:
             flight.stamp = self._store.inherit(flight.stamp, load.handed_on)
 
     async def _store_landed(self, flight: Flight, call: Call, entry: Entry[Any]) -> bool:
@@ -205,17 +204,22 @@ class Pilot:
             longest=self._store.max_ttl,
             wall=lambda: self._runtime.wall() - load_seconds,
         )
-        common: dict[str, Any] = {
-            "instants": instants,
-            "tags": tags,
-            "stamp": stamp,
-            "counts": recipe.counts,
-            "load_seconds": load_seconds,
-        }
+        counts = recipe.counts
+        if raised is None and etag is None and lifetime.idle is None:
+            return Entry(key, value, instants, tags, stamp, counts, load_seconds)
         idle = lifetime.idle_seconds(dice)
-        if raised is not None or idle is not None or etag is not None:
-            return SpecialEntry(key, value, raised=raised, idle=idle, etag=etag, **common)
-        return Entry(key, value, **common)
+        return SpecialEntry(
+            key,
+            value,
+            instants=instants,
+            tags=tags,
+            stamp=stamp,
+            counts=counts,
+            load_seconds=load_seconds,
+            raised=raised,
+            idle=idle,
+            etag=etag,
+        )
 
     def _pause(self, call: Call, look: Look, seconds: float) -> None:
         """Spare the loader that has failed, if there is an older value."""

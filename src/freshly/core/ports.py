@@ -367,10 +367,13 @@ class Runtime(Protocol):
         """Return a number from 0 up to 1, by chance."""
         ...
 
-    async def launch(self, flight: Flight, job: Job, *, may_be_left: bool) -> None:
+    async def launch(
+        self, flight: Flight, job: Job, *, may_be_left: bool, at_once: bool = False
+    ) -> None:
         """Run ``job``, the load of ``flight``; return when it has ended or runs on its own.
 
-        ``may_be_left`` asks for the second: this caller may stop waiting before it has ended.
+        ``may_be_left`` asks for the second: this caller may stop waiting before it has ended. With
+        ``at_once`` it may run up to its first wait inside of this call.
         """
         ...
 

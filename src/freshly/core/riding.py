@@ -16,7 +16,7 @@ from .budget import Budget
 from .claim import won
 from .events import Emit, LoadTimedOut, StoreFailed
 from .flight import NOT_BEGUN, Flight, Flights
-from .load import hand_on, running_load
+from .load import current_load, hand_on, running_load
 from .patience import ENDLESS, Patience
 from .pauses import Pauses
 from .pilot import Pilot
@@ -100,11 +100,12 @@ class Riding:
         if patience.is_over:
             raise self._timeout(call, look)
         may_join = self._joiner(call, look, ticket, newer_only=newer_only)
-        flight, is_pilot = self._flights.board(call.key, look.stamp, may_join, won(look))
+        bid = None if look.bid is None else won(look)
+        flight, is_pilot = self._flights.board(call.key, look.stamp, may_join, bid)
         flight.is_alone = flight.is_alone or (is_pilot and newer_only)
         call.recipe.counts.misses += not newer_only
         call.recipe.counts.waits += not is_pilot
-        until = patience.until(may_stand_in=may_stand_in)
+        until = None if patience is ENDLESS else patience.until(may_stand_in=may_stand_in)
         try:
             has_ended = await self._wait(flight, call, look, until, is_pilot=is_pilot)
         except BaseException:
@@ -169,16 +170,32 @@ class Riding:
         """Take leave of a flight that has ended: with its value, its error, or ``AGAIN``."""
         if may_stand_in and flight.loader_failed and not self._goes_on(flight, is_pilot=is_pilot):
             return await self._stand_in(flight, call, is_pilot=is_pilot)
-        answer = await self._answer(flight, call, look, ticket, is_pilot=is_pilot)
-        if answer is AGAIN:
+        if flight.ended_by_close:
+            return await call.loader()
+        if flight.is_abandoned and is_pilot and flight.interruption is not None:
+            raise flight.interruption
+        if flight.is_abandoned or (
+            not is_pilot
+            and (
+                (flight.error is not None and self._goes_on(flight, is_pilot=is_pilot))
+                or (flight.ticket < ticket and await self._is_outdated(flight, call, look, ticket))
+            )
+        ):
             return self._again(call, is_pilot=is_pilot, newer_only=newer_only)
-        return answer
+        if current_load.get() is not None:
+            hand_on(self._flights, flight)
+        if flight.raised is not None and not is_pilot:
+            raise flight.raised.anew()
+        if flight.error is not None:
+            flight.raise_error()
+        copy = call.recipe.copy
+        return flight.value if copy is None else copy(flight.value)
 
     async def _wait(
         self, flight: Flight, call: Call, look: Look, until: float | None, *, is_pilot: bool
     ) -> bool:
         """Wait for the end of ``flight``, or ``until``; return whether it has ended."""
-        load = self._flights.begin_waiting(flight)
+        load = None if current_load.get() is None else self._flights.begin_waiting(flight)
         try:
             if is_pilot:
                 await self._launch(flight, call, look)
@@ -192,7 +209,8 @@ class Riding:
                 partial(self._flights.call_at_end, flight), until
             )
         finally:
-            self._flights.end_waiting(load, flight)
+            if load is not None:
+                self._flights.end_waiting(load, flight)
 
     async def _launch(self, flight: Flight, call: Call, look: Look) -> None:
         try:
@@ -200,32 +218,14 @@ class Riding:
                 flight,
                 lambda: self._pilot.fly(flight, call, look),
                 may_be_left=call.recipe.timeouts is not None,
+                # A refresh waits a turn, for those of the same turn that it may stand for. Loads
+                # inside of loads get a stack of their own each, or Python's would soon be full.
+                at_once=not flight.is_alone and current_load.get() is None,
             )
         except BaseException:
             # It did not take off: a loop that is closing takes no tasks.
             self._flights.abandon(flight)
             raise
-
-    async def _answer(
-        self, flight: Flight, call: Call, look: Look, ticket: int, *, is_pilot: bool
-    ) -> Any:
-        """Judge what the flight brought for this one passenger."""
-        if flight.ended_by_close:
-            return await call.loader()
-        if flight.is_abandoned:
-            if is_pilot and flight.interruption is not None:
-                raise flight.interruption
-            return AGAIN
-        if flight.error is not None and self._goes_on(flight, is_pilot=is_pilot):
-            return AGAIN
-        if not is_pilot and await self._is_outdated(flight, call, look, ticket):
-            return AGAIN
-        hand_on(self._flights, flight)
-        if flight.raised is not None and not is_pilot:
-            raise flight.raised.anew()
-        flight.raise_error()
-        copy = call.recipe.copy
-        return flight.value if copy is None else copy(flight.value)
 
     async def _is_outdated(self, flight: Flight, call: Call, look: Look, ticket: int) -> bool:
         """Judge at the end whether a passenger had joined too old a load."""

@@ -42,7 +42,6 @@ class LogicalClock:
         "_are_unmarked",
         "_detours",
         "_hard",
-        "_has_detours",
         "_keys",
         "_lock",
         "_open",
@@ -50,6 +49,7 @@ class LogicalClock:
         "_soft",
         "floor",
         "gate",
+        "has_detours",
         "reading",
     )
 
@@ -64,8 +64,8 @@ class LogicalClock:
         self._keys: dict[str, int] = {}
         self._patterns: list[tuple[int, re.Pattern[str]]] = []
         self._detours = Detours()
-        # The same as a plain answer, for the hit path.
-        self._has_detours = False
+        #: Whether there is any, as a plain answer.
+        self.has_detours = False
         # Whether nothing at all stands at some tags, in one call: the second look of a hit.
         self._are_unmarked: Callable[[Iterable[str]], bool] = self._hard.keys().isdisjoint
         self._lock = Lock()
@@ -154,12 +154,12 @@ class LogicalClock:
         with self._lock:
             self._are_unmarked = _nobody_knows
             self._detours.begin(*names, everything=everything)
-            self._has_detours = True
+            self.has_detours = True
 
         def end() -> None:
             with self._lock:
                 self._detours.end(*names, everything=everything)
-                self._has_detours = bool(self._detours)
+                self.has_detours = bool(self._detours)
                 self._choose_second_look()
 
         # After it: entries that have seen this reading were diverted by it.
@@ -168,7 +168,7 @@ class LogicalClock:
 
     def divert(self, entry: Entry[Any]) -> None:
         """Take ``entry`` off the hit path if it is on a detour."""
-        if self._has_detours and self._detours.cover(entry):
+        if self.has_detours and self._detours.cover(entry):
             entry.divert()
 
     def close_gate(self) -> None:
@@ -202,7 +202,7 @@ class LogicalClock:
         self._choose_second_look()
 
     def _choose_second_look(self) -> None:
-        is_plain = not self._has_detours and not self._soft
+        is_plain = not self.has_detours and not self._soft
         self._are_unmarked = self._hard.keys().isdisjoint if is_plain else _nobody_knows
 
 

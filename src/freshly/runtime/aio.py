@@ -13,6 +13,7 @@ from ..core.clocks import AlarmClock, Clock
 from ..core.flight import Flight, Flights
 from ..core.load import current_load
 from ..core.ports import Job, Spawn, Subscribe
+from . import headstart
 from .clock import wall_of
 
 T = TypeVar("T")
@@ -26,19 +27,30 @@ class AsyncioRuntime:
 
     def __init__(self, clock: Clock, dice: Callable[[], float], flights: Flights) -> None:
         self._clock = clock
+        #: The clock's own, with nothing in between.
+        self.now: Callable[[], float] = clock.now
         self.dice = dice
         self._flights = flights
         # The loop itself keeps only weak references to tasks.
         self._tasks: dict[asyncio.Task[None], Flight] = {}
 
-    def now(self) -> float:
-        return self._clock.now()
-
     def wall(self) -> float:
         return wall_of(self._clock)
 
-    async def launch(self, flight: Flight, job: Job, *, may_be_left: bool) -> None:
-        self._start(flight, job, contextvars.copy_context())
+    async def launch(
+        self, flight: Flight, job: Job, *, may_be_left: bool, at_once: bool = False
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        if not at_once or loop.get_task_factory() is not None:
+            # Who makes tasks in their own way makes these, too.
+            self._start(flight, job, contextvars.copy_context())
+            return
+        flight.is_alive, flight.thread = loop.is_running, get_ident()
+        task = headstart.begin(loop, job(), _name(flight), contextvars.copy_context())
+        if not flight.has_ended:
+            self._keep(task, flight, loop)
+        elif not task.cancelled():
+            task.exception()
 
     def spawner(self) -> Spawn:
         context = contextvars.copy_context()
@@ -56,21 +68,19 @@ class AsyncioRuntime:
 
     def _start(self, flight: Flight, job: Job, context: contextvars.Context) -> None:
         loop = asyncio.get_running_loop()
-        thread = get_ident()
-        verb = "refreshes" if flight.is_background else "loads"
-        task = loop.create_task(job(), name=f"freshly {verb} {flight.key}", context=context)
+        flight.is_alive, flight.thread = loop.is_running, get_ident()
+        self._keep(loop.create_task(job(), name=_name(flight), context=context), flight, loop)
 
+    def _keep(self, task: asyncio.Task[None], flight: Flight, loop: asyncio.AbstractEventLoop) -> None:
         def cancel() -> None:
             if loop.is_closed():
                 self._lose(task)
-            elif get_ident() == thread:
+            elif get_ident() == flight.thread:
                 task.cancel()
             else:
                 _call_in(loop, task.cancel)
 
         flight.cancel = cancel
-        flight.is_alive = loop.is_running
-        flight.thread = thread
         self._tasks[task] = flight
         task.add_done_callback(self._done)
 
@@ -158,6 +168,10 @@ class AsyncioRuntime:
         flight.ended_by_close = True
         if flight.cancel is not None:
             flight.cancel()
+
+
+def _name(flight: Flight) -> str:
+    return f"freshly {'refreshes' if flight.is_background else 'loads'} {flight.key}"
 
 
 def _settler(future: asyncio.Future[bool], outcome: bool) -> Callable[[], None]:

@@ -61,7 +61,9 @@ class Sweeper:
 
     def wake(self) -> None:
         """See that dead entries are cleared away on the running loop, if there is one."""
-        if self._is_awake() or self._store.next_due is None:
+        # After each write, and nearly always there is a timer.
+        loop = self._loop
+        if (loop is not None and not loop.is_closed()) or self._store.next_due is None:
             return
         try:
             loop = asyncio.get_running_loop()

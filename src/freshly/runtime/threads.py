@@ -53,6 +53,8 @@ class ThreadRuntime:
 
     def __init__(self, clock: Clock, dice: Callable[[], float], flights: Flights) -> None:
         self._clock = clock
+        #: The clock's own, with nothing in between.
+        self.now: Callable[[], float] = clock.now
         self.dice = dice
         self._flights = flights
         self._lock = Lock()
@@ -60,13 +62,12 @@ class ThreadRuntime:
         self._refreshes = Pool("freshly refreshes", REFRESH_THREADS)
         self._jobs: dict[Future[None], Flight] = {}
 
-    def now(self) -> float:
-        return self._clock.now()
-
     def wall(self) -> float:
         return wall_of(self._clock)
 
-    async def launch(self, flight: Flight, job: Job, *, may_be_left: bool) -> None:
+    async def launch(
+        self, flight: Flight, job: Job, *, may_be_left: bool, at_once: bool = False
+    ) -> None:
         if not may_be_left or not self._submit(self._loads, contextvars.copy_context(), flight, job):
             await job()
 

@@ -59,7 +59,8 @@ class Eviction:
         """Give a new key its place."""
         self._size += 1
         is_room = not self._was_full and self._young > PROBATION * self._size
-        if is_room or self._ghosts.recall(entry.key):
+        # Nobody has left for want of room before there was none.
+        if is_room or (self._was_full and self._ghosts.recall(entry.key)):
             entry.noted = 0
             self._main.append(entry.key)
         else:

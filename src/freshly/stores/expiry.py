@@ -35,7 +35,7 @@ class Expiry:
         self._at = 0
 
     def add(self, entry: Entry[Any]) -> None:
-        second = _second(entry)
+        second = int(entry.dead_at) + 1
         bucket = self._buckets.get(second)
         if bucket is None:
             self._buckets[second] = [entry.key]

@@ -169,7 +169,7 @@ class MemoryStore(OneByOne):
     # -- writing -----------------------------------------------------------------------------
 
     async def land(self, entry: Entry[Any], unless: Callable[[], bool], shape: Shape = ANY) -> bool:
-        weight = self._weight(entry)
+        weight = 0 if self._weights is None else self._weights.of(entry)
         with self._lock:
             if unless() or self.logical.overtaken(entry.stamp, entry.tags, entry.key):
                 return False
@@ -178,14 +178,14 @@ class MemoryStore(OneByOne):
         return True
 
     async def put(self, entry: Entry[Any], *, is_stamped: bool, shape: Shape = ANY) -> bool:
-        weight = self._weight(entry)
+        weight = 0 if self._weights is None else self._weights.of(entry)
         with self._lock:
             if is_stamped and self.logical.overtaken(entry.stamp, entry.tags, entry.key):
                 return False
             # The key's mark, so that a load which is running does not write over this value.
             reading = self.logical.advance(keys=(entry.key,))
             if not is_stamped:
-                if self._is_held(entry):
+                if self._holds.at(self.clock.now()).until(entry.tags, entry.key) is not None:
                     self._drop(self._entries.get(entry.key))
                     return False
                 entry.stamp = entry.seen = reading
@@ -201,43 +201,44 @@ class MemoryStore(OneByOne):
         if rows.entries.get(row) is entry and entry.next_at != NEVER:
             return
         with self._lock:
-            if self._is_living(entry) and rows.owner is self:
+            if self._entries.get(entry.key) is entry and rows.owner is self:
                 rows.bind(row, entry)
                 if not rows.is_known:
                     self._rows.add(rows)
                     rows.is_known = True
-                entry.rejoin()
-                self.logical.divert(entry)
-
-    def _weight(self, entry: Entry[Any]) -> int:
-        weights = self._weights
-        return 0 if weights is None else weights.of(entry)
+                if entry.next_at == NEVER:
+                    entry.rejoin()
+                    self.logical.divert(entry)
 
     def _add(self, entry: Entry[Any], weight: int = 0) -> None:
         if self._expiry.is_due(self.clock.now()):
             self._bury(DEAD_A_WRITE)
-        if self._weights is not None and weight > self._weights.limit:
+        weights, entries, logical = self._weights, self._entries, self.logical
+        if weights is not None and weight > weights.limit:
             # It alone is more than all may weigh together: it is in and out again.
             self._drop(self._entries.get(entry.key))
             self.evictions += 1
             return
-        while not self._has_room(entry.key, weight) and self._evict():
-            pass
+        if weights is not None or len(entries) >= self.max_entries:
+            while not self._has_room(entry.key, weight) and self._evict():
+                pass
         # A pass over the entries that is under way does not come by this one.
-        self.logical.settle(entry)
+        if entry.seen != logical.reading:
+            logical.settle(entry)
         entry.tags = self._tags.one_for(entry.tags)
-        former = self._entries.get(entry.key)
-        self._entries[entry.key] = entry
-        self.logical.divert(entry)
-        if self._weights is not None:
-            self._weights.put(entry.key, weight)
+        former = entries.get(entry.key)
+        entries[entry.key] = entry
+        if logical.has_detours:
+            logical.divert(entry)
+        if weights is not None:
+            weights.put(entry.key, weight)
         self._expiry.add(entry)
         if former is None:
             self._eviction.add(entry)
         else:
             self._eviction.replace(former, entry)
             _retire(former)
-        if self._expiry.is_crowded(len(self._entries)):
+        if self._expiry.is_crowded(len(entries)):
             self._expiry.forget_the_gone(SWEPT_A_WRITE)
 
     def _has_room(self, key: str, weight: int) -> bool:
@@ -319,9 +320,6 @@ class MemoryStore(OneByOne):
     def _hold(self, hold: Hold | None, *, tags: Iterable[str] = (), keys: Iterable[str] = ()) -> None:
         if hold is not None:
             self._holds.add(hold, self.clock.now(), tags, keys)
-
-    def _is_held(self, entry: Entry[Any]) -> bool:
-        return self._holds.at(self.clock.now()).until(entry.tags, entry.key) is not None
 
     # -- leases ------------------------------------------------------------------------------
 

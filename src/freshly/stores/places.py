@@ -21,6 +21,8 @@ class Places:
         self._swept: deque[str] = deque()
         self._ahead: deque[str] = deque()
         self._fresh: deque[str] = deque()
+        #: Gives a key the last place.
+        self.append = self._fresh.append
         # How many of the fresh the running sweep has still to go by: those that had come before it.
         self._fresh_ahead = 0
         self._seen: set[str] = set()
@@ -29,9 +31,6 @@ class Places:
 
     def __len__(self) -> int:
         return len(self._swept) + len(self._ahead) + len(self._fresh)
-
-    def append(self, key: str) -> None:
-        self._fresh.append(key)
 
     def popleft(self) -> str:
         return self._swept.popleft() if self._swept else self._next_ahead()

@@ -33,6 +33,11 @@ class Shared(Generic[T]):
         self._late[thing] = thing
         return thing
 
+    def one_for(self, thing: T) -> T:
+        """Return what was remembered and equals ``thing``, or else remember it."""
+        found = self._late.get(thing)
+        return self.add(self._early.get(thing, thing)) if found is None else found
+
 
 class SharedTags:
     """Tags shared between entries: each text, and each combination of them."""
@@ -43,8 +48,9 @@ class SharedTags:
 
     def one_for(self, tags: tuple[str, ...]) -> tuple[str, ...]:
         """Return a tuple that equals ``tags``: one that came before, or else one of shared texts."""
+        if len(tags) == 1:
+            return self._combinations.one_for(tags)
         known = self._combinations.get(tags)
         if known is not None:
             return known
-        texts = self._texts
-        return self._combinations.add(tuple([texts.get(tag) or texts.add(tag) for tag in tags]))
+        return self._combinations.add(tuple([self._texts.one_for(tag) for tag in tags]))

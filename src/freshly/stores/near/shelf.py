@@ -62,7 +62,7 @@ class Shelf(MemoryStore):
 
     def keep(self, entry: NearEntry[Any]) -> bool:
         """Keep ``entry`` unless something was heard of since it was seen valid; say if it is kept."""
-        weight = self._weight(entry)
+        weight = 0 if self._weights is None else self._weights.of(entry)
         with self._lock:
             if self.logical.overtaken(entry.seen, entry.tags, entry.key):
                 # What is there is older than this, and may be as valid.
