@@ -137,7 +137,11 @@ class Cached(Handle):
             self.recipe,
             self._parts.instrumented(self, loader) if self._parts.instruments else loader,
             arguments,
-            None if row is NO_ROW else self._rows_of(arguments),
+            None
+            if row is NO_ROW
+            else self._rows
+            if self._receiver is None
+            else self._rows_of(arguments),
             row,
             is_local,
         )

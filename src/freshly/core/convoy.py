@@ -143,8 +143,7 @@ class Convoy(Engine):
         # Before the first of them runs out.
         instants = [trip.patience.until(may_stand_in=rider.may_stand_in) for rider in in_order]
         for rider, until in zip(in_order, instants, strict=True):
-            subscribe = partial(self._flights.call_at_end, rider.flight)
-            if not await self._runtime.wait(subscribe, until):
+            if not await self._runtime.wait_for(rider.flight, until):
                 trip.patience.run_out(until)
 
     async def _disembark_all(self, riders: Sequence[Rider], trip: Trip) -> list[Call]:

@@ -24,7 +24,7 @@ from .events import ServedExpired, StoreFailed
 from .flight import Flight
 from .lifetime import Lifetime
 from .load import note_hit, note_recalled
-from .patience import Patience
+from .patience import ENDLESS, Patience
 from .pilot import bind
 from .ports import Leases, Look, Reading
 from .recall import Known, Recalled
@@ -50,14 +50,15 @@ ALONE: Final = _Cold.ALONE
 class Engine(Riding):
     """One store, its flights, and one colour of caller."""
 
-    async def read(self, call: Call, *, leave_cold: bool = False) -> Any:
+    def read(self, call: Call, *, leave_cold: bool = False) -> Coroutine[Any, Any, Any]:
         """Return the value of ``call``: cached if it may be served, loaded otherwise.
 
         With ``leave_cold`` it is not loaded if nothing could stand in for it; then ``COLD`` is
         returned.
         """
-        ticket, patience = self._flights.ticket(), self._patience(call.recipe)
-        return await self._read(call, ticket, patience, None, leave_cold=leave_cold)
+        ticket = self._flights.ticket()
+        patience = ENDLESS if call.recipe.timeouts is None else self._patience(call.recipe)
+        return self._read(call, ticket, patience, None, leave_cold=leave_cold)
 
     async def _read(
         self,

@@ -75,6 +75,8 @@ class Flight:
     members: tuple[Flight, ...] = ()
     # The flights that the loader of this one waits for: see Flights.begin_waiting.
     waits_for: tuple[Flight, ...] = ()
+    # Who waits on which loop: see the runtime of those.
+    parties: dict[Any, Any] | None = None
     # In the order of their coming. A dict, since who waits no longer takes its own out.
     _wakers: dict[Callable[[], None], None] | None = None
 
@@ -154,7 +156,9 @@ class Flights:
                 flight.passengers = 1
                 self._take_off(flight, former)
                 return flight, True
-            _count(former, 1)
+            former.passengers += 1
+            if former.carrier is not None:
+                former.carrier.passengers += 1
             former.bid = former.bid if bid is None else bid
         if former.boarded is not None:
             former.boarded()

@@ -123,7 +123,7 @@ class KeyMaker:
         """Return what ``make`` does, for who takes it apart at once."""
         if self._template is not None:
             text, is_local = self._of_template(self._template, arguments)
-            return text + self._of_context(), is_local
+            return text + self._of_context() if self._vary else text, is_local
         text, is_local = self._of_arguments(arguments)
         is_local = is_local or self.is_numbered
         if self._vary:

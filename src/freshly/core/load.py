@@ -28,6 +28,8 @@ class Load:
     """
 
     # Of most loads nothing of this is ever told: it stands in the class, and they are soon made.
+    # ``has_parts`` says that it has tags, of its own or handed on.
+    has_parts = False
     _tags: dict[str, None] | None = None
     _handed_on: dict[tuple[tuple[str, ...], Any], None] | None = None
     made_from_stale = False
@@ -62,6 +64,7 @@ class Load:
 
     def add(self, tags: tuple[str, ...]) -> None:
         """Give the value ``tags`` of its own."""
+        self.has_parts = True
         if self._tags is None:
             self._tags = {}
         self._tags.update(dict.fromkeys(tags))

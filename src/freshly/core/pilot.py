@@ -157,14 +157,16 @@ class Pilot:
         self, flight: Flight, call: Call, look: Look, load: Load, found: tuple[str, ...] = ()
     ) -> None:
         """Note in ``flight`` what its outcome is made from; ``found`` is what only a result tells."""
-        collected = load.tags
-        flight.tags = _each_once((*call.tags, *found, *collected) if found or collected else call.tags)
+        tags = call.tags
+        if found or load.has_parts:
+            tags = (*tags, *found, *load.tags)
+        flight.tags = tags if len(tags) < 2 else tuple(dict.fromkeys(tags))
         flight.made_from_stale = load.made_from_stale
         held_until = look.held.until(flight.tags, call.key)
         if load.held_until is not None:
             held_until = earliest(held_until, load.held_until)
         flight.held_until = held_until
-        if flight.stamp is not None and load.handed_on:
+        if flight.stamp is not None and load.has_parts:
             flight.stamp = self._store.inherit(flight.stamp, load.handed_on)
 
     async def _store_landed(self, flight: Flight, call: Call, entry: Entry[Any]) -> bool:
@@ -284,7 +286,3 @@ def take_over(flight: Flight, look: Look) -> None:
     flight.made_from_stale = look.now >= look.entry.stale_at
     # It was stored, and so was not held when it was loaded.
     flight.held_until = None
-
-
-def _each_once(tags: tuple[str, ...]) -> tuple[str, ...]:
-    return tags if len(tags) < 2 else tuple(dict.fromkeys(tags))

@@ -388,6 +388,10 @@ class Runtime(Protocol):
         """Return whether this caller may wait for ``flight`` without stopping it."""
         ...
 
+    async def wait_for(self, flight: Flight, until: float | None = None) -> bool:
+        """Do ``wait`` for the end of ``flight``."""
+        ...
+
     async def wait(self, subscribe: Subscribe, until: float | None = None) -> bool:
         """Wait until what ``subscribe`` tells of has happened, or ``until``; return whether it has.
 

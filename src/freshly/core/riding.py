@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from functools import partial
 from typing import Any, Final
 
 from ..errors import DeadlockError, LoadTimeout, StoreError
@@ -81,7 +80,7 @@ class Riding:
                 return True
             if newer_only or flight.stamp is None or look.stamp is None:
                 return False
-            if not flight.answers_at(look.now):
+            if flight.held_until is not None and not flight.answers_at(look.now):
                 return False
             return not look.overtakes(flight.stamp, call.tags, call.key)
 
@@ -178,7 +177,7 @@ class Riding:
             not is_pilot
             and (
                 (flight.error is not None and self._goes_on(flight, is_pilot=is_pilot))
-                or (flight.ticket < ticket and await self._is_outdated(flight, call, look, ticket))
+                or await self._is_outdated(flight, call, look, ticket)
             )
         ):
             return self._again(call, is_pilot=is_pilot, newer_only=newer_only)
@@ -198,40 +197,37 @@ class Riding:
         load = None if current_load.get() is None else self._flights.begin_waiting(flight)
         try:
             if is_pilot:
-                await self._launch(flight, call, look)
+                try:
+                    await self._runtime.launch(
+                        flight,
+                        lambda: self._pilot.fly(flight, call, look),
+                        may_be_left=call.recipe.timeouts is not None,
+                        # A refresh waits a turn, for those of the same turn that it may stand for.
+                        # Loads inside of loads get a stack each, or Python's would soon be full.
+                        at_once=load is None and not flight.is_alone,
+                    )
+                except BaseException:
+                    # It did not take off: a loop that is closing takes no tasks.
+                    self._flights.abandon(flight)
+                    raise
             elif not self._runtime.can_wait(flight):
                 raise DeadlockError(
                     f"a blocking call for {call.key!r} on the thread of the event loop that is "
                     f"loading it would stop that load: await it there, or call it in another thread"
                 )
             # On a thread the pilot's load has ended by now.
-            return flight.has_ended or await self._runtime.wait(
-                partial(self._flights.call_at_end, flight), until
-            )
+            return flight.has_ended or await self._runtime.wait_for(flight, until)
         finally:
             if load is not None:
                 self._flights.end_waiting(load, flight)
-
-    async def _launch(self, flight: Flight, call: Call, look: Look) -> None:
-        try:
-            await self._runtime.launch(
-                flight,
-                lambda: self._pilot.fly(flight, call, look),
-                may_be_left=call.recipe.timeouts is not None,
-                # A refresh waits a turn, for those of the same turn that it may stand for. Loads
-                # inside of loads get a stack of their own each, or Python's would soon be full.
-                at_once=not flight.is_alone and current_load.get() is None,
-            )
-        except BaseException:
-            # It did not take off: a loop that is closing takes no tasks.
-            self._flights.abandon(flight)
-            raise
 
     async def _is_outdated(self, flight: Flight, call: Call, look: Look, ticket: int) -> bool:
         """Judge at the end whether a passenger had joined too old a load."""
         if flight.ticket >= ticket:
             return False
-        return not flight.answers_at(look.now) or await self._was_overtaken(flight, call)
+        if flight.held_until is not None and not flight.answers_at(look.now):
+            return True
+        return flight.tags != call.tags and await self._was_overtaken(flight, call)
 
     def _goes_on(self, flight: Flight, *, is_pilot: bool) -> bool:
         """Return whether a passenger of a failed flight starts anew.

@@ -44,6 +44,7 @@ class LogicalClock:
         "_hard",
         "_keys",
         "_lock",
+        "_marked",
         "_open",
         "_patterns",
         "_soft",
@@ -66,8 +67,10 @@ class LogicalClock:
         self._detours = Detours()
         #: Whether there is any, as a plain answer.
         self.has_detours = False
-        # Whether nothing at all stands at some tags, in one call: the second look of a hit.
-        self._are_unmarked: Callable[[Iterable[str]], bool] = self._hard.keys().isdisjoint
+        # The names of the hard marks once more. A set tells sooner than a dict that it has none of some
+        # tags, and whether it has is the second look of a hit.
+        self._marked: set[str] = set()
+        self._are_unmarked: Callable[[Iterable[str]], bool] = self._marked.isdisjoint
         self._lock = Lock()
 
     def advance(
@@ -84,6 +87,7 @@ class LogicalClock:
             reading = self.reading + 1
             for tag in tags:
                 self._hard[tag] = reading
+                self._marked.add(tag)
             for tag in stale:
                 self._soft[tag] = reading
                 self._are_unmarked = _nobody_knows
@@ -121,12 +125,12 @@ class LogicalClock:
         reading, seen = self.reading, entry.seen
         if seen == reading:
             return True
-        hard, soft = self._hard, self._soft
+        hard, marked, soft = self._hard, self._marked, self._soft
         if seen < self.floor:
             return False
         tags = entry.tags
         # Most tags carry no mark, and one call says so for all of them.
-        if not hard.keys().isdisjoint(tags) and any(hard.get(tag, 0) > seen for tag in tags):
+        if not marked.isdisjoint(tags) and any(hard.get(tag, 0) > seen for tag in tags):
             return False
         if not soft.keys().isdisjoint(tags) and any(soft.get(tag, 0) > seen for tag in tags):
             entry.mark_stale()
@@ -196,6 +200,7 @@ class LogicalClock:
     def _forget_until(self, until: int) -> None:
         self.floor = max(self.floor, until)
         self._hard = {name: mark for name, mark in self._hard.items() if mark > until}
+        self._marked = set(self._hard)
         self._soft = {name: mark for name, mark in self._soft.items() if mark > until}
         self._keys = {name: mark for name, mark in self._keys.items() if mark > until}
         self._patterns = [mark for mark in self._patterns if mark[0] > until]
@@ -203,7 +208,7 @@ class LogicalClock:
 
     def _choose_second_look(self) -> None:
         is_plain = not self.has_detours and not self._soft
-        self._are_unmarked = self._hard.keys().isdisjoint if is_plain else _nobody_knows
+        self._are_unmarked = self._marked.isdisjoint if is_plain else _nobody_knows
 
 
 def _nobody_knows(tags: Iterable[str]) -> bool:

@@ -6,8 +6,9 @@ import asyncio
 import contextvars
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
+from functools import partial
 from threading import get_ident
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from ..core.clocks import AlarmClock, Clock
 from ..core.flight import Flight, Flights
@@ -17,6 +18,9 @@ from . import headstart
 from .clock import wall_of
 
 T = TypeVar("T")
+
+#: Those who wait for a flight on one loop, in the order of their coming.
+Party: TypeAlias = "dict[asyncio.Future[None], None]"
 
 
 class AsyncioRuntime:
@@ -103,6 +107,43 @@ class AsyncioRuntime:
     def can_wait(self, flight: Flight) -> bool:
         return True
 
+    async def wait_for(self, flight: Flight, until: float | None = None) -> bool:
+        if until is not None:
+            return await self.wait(partial(self._flights.call_at_end, flight), until)
+        loop = asyncio.get_running_loop()
+        party = None if flight.parties is None else flight.parties.get(loop)
+        if party is None and (party := self._party(flight, loop)) is None:
+            return True
+        # From here to the wait nothing else runs on this thread, which alone settles the party: if
+        # the flight has not ended by now, who comes last is told as well.
+        if flight.has_ended:
+            return True
+        over = loop.create_future()
+        party[over] = None
+        try:
+            await over
+        except BaseException:
+            party.pop(over, None)
+            raise
+        return True
+
+    def _party(self, flight: Flight, loop: asyncio.AbstractEventLoop) -> Party | None:
+        """Have those who will wait on ``loop`` told of the end; ``None`` if it was before.
+
+        A thousand may wait for one load: they share what wakes them.
+        """
+        party: Party = {}
+
+        def settle() -> None:
+            for over in party:
+                if not over.done():
+                    over.set_result(None)
+
+        if self._flights.call_at_end(flight, _on(loop, settle)) is None:
+            return None
+        flight.parties = {**(flight.parties or {}), loop: party}
+        return party
+
     async def wait(self, subscribe: Subscribe, until: float | None = None) -> bool:
         loop = asyncio.get_running_loop()
         over: asyncio.Future[bool] = loop.create_future()
@@ -176,11 +217,17 @@ def _name(flight: Flight) -> str:
 
 def _settler(future: asyncio.Future[bool], outcome: bool) -> Callable[[], None]:
     """Return what ends the wait for ``future``, from whatever thread it is called."""
-    loop, thread = future.get_loop(), get_ident()
 
     def settle() -> None:
         if not future.done():
             future.set_result(outcome)
+
+    return _on(future.get_loop(), settle)
+
+
+def _on(loop: asyncio.AbstractEventLoop, settle: Callable[[], None]) -> Callable[[], None]:
+    """Return what runs ``settle`` on the thread of ``loop``, which is this one."""
+    thread = get_ident()
 
     def wake() -> None:
         if get_ident() == thread:

@@ -105,6 +105,9 @@ class ThreadRuntime:
         # The thread runs the loop that flies it; waiting would stop the loop.
         return (flight.carrier or flight).thread != get_ident()
 
+    async def wait_for(self, flight: Flight, until: float | None = None) -> bool:
+        return await self.wait(partial(self._flights.call_at_end, flight), until)
+
     async def wait(self, subscribe: Subscribe, until: float | None = None) -> bool:
         # The first to come says how the wait ended; who comes later finds it said.
         outcomes: list[bool] = []

@@ -185,7 +185,7 @@ class MemoryStore(OneByOne):
             # The key's mark, so that a load which is running does not write over this value.
             reading = self.logical.advance(keys=(entry.key,))
             if not is_stamped:
-                if self._holds.at(self.clock.now()).until(entry.tags, entry.key) is not None:
+                if self._is_held(entry):
                     self._drop(self._entries.get(entry.key))
                     return False
                 entry.stamp = entry.seen = reading
@@ -219,9 +219,8 @@ class MemoryStore(OneByOne):
             self._drop(self._entries.get(entry.key))
             self.evictions += 1
             return
-        if weights is not None or len(entries) >= self.max_entries:
-            while not self._has_room(entry.key, weight) and self._evict():
-                pass
+        while not self._has_room(entry.key, weight) and self._evict():
+            pass
         # A pass over the entries that is under way does not come by this one.
         if entry.seen != logical.reading:
             logical.settle(entry)
@@ -242,10 +241,9 @@ class MemoryStore(OneByOne):
             self._expiry.forget_the_gone(SWEPT_A_WRITE)
 
     def _has_room(self, key: str, weight: int) -> bool:
-        count = len(self._entries) + (key not in self._entries)
-        return count <= self.max_entries and (
-            self._weights is None or self._weights.have_room(key, weight)
-        )
+        weights, count = self._weights, len(self._entries)
+        has_place = count < self.max_entries or (count == self.max_entries and key in self._entries)
+        return has_place and (weights is None or weights.have_room(key, weight))
 
     # -- expiring ----------------------------------------------------------------------------
 
@@ -320,6 +318,9 @@ class MemoryStore(OneByOne):
     def _hold(self, hold: Hold | None, *, tags: Iterable[str] = (), keys: Iterable[str] = ()) -> None:
         if hold is not None:
             self._holds.add(hold, self.clock.now(), tags, keys)
+
+    def _is_held(self, entry: Entry[Any]) -> bool:
+        return self._holds.at(self.clock.now()).until(entry.tags, entry.key) is not None
 
     # -- leases ------------------------------------------------------------------------------
 
