@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from threading import Barrier, Thread, get_ident
 from time import monotonic
 from typing import Any
 
@@ -54,6 +55,11 @@ def on_asyncio(clock: Clock) -> AsyncioRuntime:
 
 def on_threads(clock: Clock) -> ThreadRuntime:
     return ThreadRuntime(clock, lambda: 0.0, Flights())
+
+
+@pytest.fixture
+def step() -> Stepper:
+    return Stepper()
 
 
 @pytest.fixture
@@ -218,3 +224,64 @@ class TestAThread:
         assert self.wait(on_threads(clock), bell, clock.now() + 0.005) is False
         assert self.wait(on_threads(clock), bell, clock.now() - 1.0) is False
         assert bell.wakers == []
+
+
+class TestThoseWhoWaitForOneLoad:
+    """On one loop they share a waker. It is nobody's alone: one who goes leaves the others waiting."""
+
+    async def test_are_told_together_when_it_ends(self, step: Stepper) -> None:
+        flights = Flights()
+        runtime = AsyncioRuntime(ManualClock(), lambda: 0.0, flights)
+        flight, _ = flights.board("k", 1, lambda flight: True)
+        waiters = [step.start(runtime.wait_for(flight)) for _ in range(3)]
+        await step.settle()
+        assert [waiter.done() for waiter in waiters] == [False] * 3
+
+        flights.end(flight)
+
+        assert [await step.ended(waiter) for waiter in waiters] == [True] * 3
+        assert await runtime.wait_for(flight)
+
+    async def test_go_on_waiting_when_one_is_cancelled_and_nothing_of_it_stays(
+        self, step: Stepper
+    ) -> None:
+        flights = Flights()
+        runtime = AsyncioRuntime(ManualClock(), lambda: 0.0, flights)
+        flight, _ = flights.board("k", 1, lambda flight: True)
+        gone, staying = [step.start(runtime.wait_for(flight)) for _ in range(2)]
+        await step.settle()
+
+        gone.cancel()
+        await step.settle()
+
+        assert gone.cancelled()
+        assert not staying.done()
+        assert flight.parties is not None
+        assert [len(party) for party in flight.parties.values()] == [1]
+        flights.end(flight)
+        assert await step.ended(staying)
+
+    def test_on_other_loops_are_told_on_their_own(self) -> None:
+        """The load ends on this thread; each loop runs in one of its own."""
+        flights = Flights()
+        runtime = AsyncioRuntime(ManualClock(), lambda: 0.0, flights)
+        flight, _ = flights.board("k", 1, lambda flight: True)
+        are_waiting = Barrier(3)
+        told: list[tuple[int, bool]] = []
+
+        async def wait() -> None:
+            waiter = asyncio.ensure_future(runtime.wait_for(flight))
+            await asyncio.sleep(0)
+            are_waiting.wait(LIMIT_SECONDS)
+            told.append((get_ident(), await waiter))
+
+        threads = [Thread(target=lambda: asyncio.run(wait())) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        are_waiting.wait(LIMIT_SECONDS)
+        flights.end(flight)
+        for thread in threads:
+            thread.join(LIMIT_SECONDS)
+
+        assert len({ident for ident, _ in told}) == 2
+        assert [was_told for _, was_told in told] == [True, True]

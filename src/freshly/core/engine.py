@@ -12,7 +12,7 @@ To *ride* is to board the flight of the key, or to pilot one, and to wait for it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from enum import Enum
 from typing import Any, Final, TypeVar
 
