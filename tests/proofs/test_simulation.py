@@ -26,6 +26,7 @@ SEEDS_A_PROFILE = 2
 NOTICED = {
     "stamp_after_load": 2,
     "no_nonce": 7,
+    "no_stamps_of_what_is_recalled": 4,
     "no_tags_handed_on": 0,
     "no_tags_of_the_entry": 1,
     "no_patterns": 1,
