@@ -10,6 +10,10 @@ _FORWARD = "parameters parameters: return dict(inspect.signature(function, annot
 _PYTHON = "which interpreter it is says what is to be asked; CI runs each"
 _SERVERS = "a store in memory has no leases and is no near tier: for tests on servers"
 _READINGS = "no clock begins below 2 ** 20: no reading is one of these"
+_STAMPS = (
+    "in memory a stamp is what it was, whatever was read inside of the load; over a server it is "
+    "taken out as a mutant of the simulation"
+)
 _UNTOLD = "of a load that failed nobody is told whether it was stored"
 _SHAPE = "a store in memory keeps the value itself, and does not ask for its shape: the same"
 
@@ -20,8 +24,10 @@ ARGUED: dict[str, str] = {
     "duration _choices: len(UNIT_MS) + 1: Sub": "a text of five or six units is never the shortest",
     "duration _decimals: int(exponent) > 0: GtE": "no float is written with an exponent of 0",
     "engine _always_overtakes: True: False": "a look without an answer is asked for its stamp before",
+    "engine _note: recipe.counts.retired_hits += 1: Sub": _SERVERS,
     "engine _bidder: leases is None or self._flights.are_of(key): not so": _SERVERS,
     "engine _bidder: return None if leases is None or self._flights.are_of(key...: None": _SERVERS,
+    "flight reaches: seen.add(flight): left out": "flights that wait in a circle are refused",
     "identity _identity: known() is obj: IsNot": (
         "what is known of an address is forgotten before another object has it, and one that is "
         "known already is kept"
@@ -32,6 +38,8 @@ ARGUED: dict[str, str] = {
     "parameters parameters: 3: 4": _PYTHON,
     "parameters parameters: 14: 15": _PYTHON,
     "parameters parameters: sys.version_info >= (3, 14): Gt": _PYTHON,
+    "pilot _tag: flight.stamp is not None: Is": _STAMPS,
+    "pilot _tag: flight.stamp is not None: not so": _STAMPS,
     "riding _ride: flight.is_alone or (is_pilot and newer_only): And": _SERVERS,
     "stamp __init__: False: True": "then detours are asked, of which there are none",
     "turns wake: 1: 2": "calls are compared for being the same, and not counted",

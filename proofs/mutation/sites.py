@@ -1,7 +1,8 @@
 """Where a function can be changed, and how.
 
 A change swaps what is compared, takes a condition or a constant for another, or leaves a statement out.
-Texts of errors, annotations and docstrings are left alone: what is said is for other tests.
+Texts of errors and of ``repr``, annotations and docstrings are left alone: what is said is for other
+tests.
 """
 
 from __future__ import annotations
@@ -102,7 +103,8 @@ def _functions_of(tree: ast.AST) -> Iterator[Function]:
     """Yield functions of the module and of its classes; those inside of functions are part of them."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, Function):
-            yield node
+            if node.name not in ("__repr__", "__str__"):
+                yield node
         elif isinstance(node, ast.ClassDef | ast.If):
             yield from _functions_of(node)
 

@@ -81,6 +81,14 @@ def test_an_early_ttl_before_half_of_the_way_is_kept() -> None:
     assert life.instants(0.0, load_seconds=40.0, dice=0.0, longest=1e9, wall=no_wall)[1] == 20.0
 
 
+def test_jitter_alone_shortens_a_life() -> None:
+    life = Lifetime(ttl=100.0, jitter=0.2)
+
+    ends = life.instants(1000.0, load_seconds=0.0, dice=0.5, longest=1e9, wall=no_wall)
+
+    assert ends == (1000.0, 1090.0, 1090.0, 1090.0, 1090.0)
+
+
 def test_jitter_shortens_the_whole_life_and_not_the_grace() -> None:
     life = Lifetime(ttl=100.0, soft_ttl=50.0, grace=10.0, jitter=0.2)
 

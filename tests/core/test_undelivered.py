@@ -62,6 +62,16 @@ def test_the_same_holds_for_keys_and_patterns_and_clear(undelivered: Undelivered
     assert not covers(undelivered, "post:7")
 
 
+def test_what_was_worked_out_for_a_pattern_goes_with_it(undelivered: Undelivered) -> None:
+    undelivered.add(tags=["users"], pattern="post:*")
+    assert list(undelivered._compiled) == ["post:*"]
+
+    deliver(undelivered)
+
+    assert not undelivered._compiled
+    assert not covers(undelivered, "post:7", "users")
+
+
 def test_a_tag_and_a_key_of_one_name_are_two_things(undelivered: Undelivered) -> None:
     undelivered.add(tags=["user:1"])
 

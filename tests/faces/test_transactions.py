@@ -937,6 +937,20 @@ class TestManyInside:
         ] * 3
         assert await cache.get_many(["a", "b"]) == {"a": "old a"}
 
+    async def test_a_loader_that_waits_for_the_load_around_the_transaction_is_an_error(
+        self, cache: Cache
+    ) -> None:
+        @cache("1h", key="outer")
+        async def outer() -> Any:
+            async with cache.transaction():
+                return await cache.get_or_set_many(["a"], load)
+
+        async def load(keys: list[str]) -> dict[str, Any]:
+            return {key: await outer() for key in keys}
+
+        with pytest.raises(DeadlockError):
+            await asyncio.wait_for(outer(), 20.0)
+
     async def test_what_the_source_has_no_more_is_not_deleted_before_the_end(
         self, cache: Cache, rows: dict[str, str]
     ) -> None:
