@@ -164,6 +164,7 @@ class TestAnothers:
         end = table.runtime.time + LONGEST_IN_ALL
 
         def until_the_end() -> None:
+            assert not table.leases.claimed, "it asks once"
             table.runtime.waits_until = end
 
         table.leases.asked = until_the_end

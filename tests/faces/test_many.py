@@ -348,6 +348,24 @@ class TestErrors:
         assert [error.args for error in caught.value.exceptions] == [(1,), (3,)]
         assert await cache.get_many(["1", "2", "3", "4"]) == {"2": 1, "4": 2}
 
+    async def test_in_place_of_one_value_pause_the_loads_of_that_one(
+        self, cache: Cache, clock: ManualClock
+    ) -> None:
+        asked: list[list[int]] = []
+
+        @cache.many("1m", grace="1h", retry_after="30m")
+        async def get(xs: list[int]) -> dict[int, Any]:
+            asked.append(list(xs))
+            return {x: ValueError(x) if x == 1 and len(asked) > 1 else x for x in xs}
+
+        await get([1, 2])
+        clock.advance("1m")
+        assert await get([1, 2]) == {1: 1, 2: 2}
+        clock.advance("1m")
+        assert await get([1, 2]) == {1: 1, 2: 2}
+
+        assert asked == [[1, 2], [1, 2], [2]]
+
     async def test_may_be_returned_in_their_places(self, cache: Cache) -> None:
         @cache.many("1h", on_error="return")
         async def half(xs: list[int]) -> list[int | ValueError]:
