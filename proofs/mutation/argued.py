@@ -20,10 +20,14 @@ _SHAPE = "a store in memory keeps the value itself, and does not ask for its sha
 ARGUED: dict[str, str] = {
     "bulk _see_many: look is None: IsNot": _SERVERS,
     "bulk _see_many: look is None: not so": _SERVERS,
+    "carrier fly_many: await self.claims.give_back(*((rider.call, rider.flight.b...: left out": (
+        _SERVERS
+    ),
     "carrier fly_many: True: False": "nobody waits for a carrier, but for the flights that it carries",
     "duration _choices: len(UNIT_MS) + 1: Sub": "a text of five or six units is never the shortest",
     "duration _decimals: int(exponent) > 0: GtE": "no float is written with an exponent of 0",
     "engine _always_overtakes: True: False": "a look without an answer is asked for its stamp before",
+    "engine get: shape is None: IsNot": _SHAPE,
     "engine _note: recipe.counts.retired_hits += 1: Sub": _SERVERS,
     "engine _bidder: leases is None or self._flights.are_of(key): not so": _SERVERS,
     "engine _bidder: return None if leases is None or self._flights.are_of(key...: None": _SERVERS,
@@ -45,6 +49,8 @@ ARGUED: dict[str, str] = {
     "turns wake: 1: 2": "calls are compared for being the same, and not counted",
     "breaker __init__: 0.0: 1.0": "it is read only after it was set, by what opens the breaker",
     "breaker answered: self.answers += 1: Sub": "answers are compared for being the same, not counted",
+    "bulk _renew_all: await self._renew([look.entry for look in looks if look.e...: left out": _SERVERS,
+    "bulk get_many: shape is None: IsNot": _SHAPE,
     "carrier _fail_rest: False: True": _UNTOLD,
     _FORWARD: _PYTHON,
     "solo fail: False: True": _UNTOLD,
