@@ -932,6 +932,8 @@ class TestManyInside:
             assert await outside(cache.get_many(["a", "b"])) == {"a": "old a", "b": "old b"}
 
         assert asked == [["a", "b", "none"], ["b", "none"], ["b", "none"]]
+        # Three outside; inside twice the two that are not there, and once the one that nobody loads.
+        assert cache.stats().misses == 3 + 2 + 2 + 1
         assert [(event.key, event.background) for event in events if event.key == "b"] == [
             ("b", False)
         ] * 3
