@@ -12,9 +12,8 @@ from .blocking import Blocking
 from .core.clocks import Clock
 from .core.counts import Stats
 from .core.duration import Duration
-from .core.events import Event
+from .core.events import Event, Observer
 from .core.load import running_load
-from .core.ports import Observer
 from .core.tags import check_named
 from .core.token import Token
 from .current import CurrentLoad

@@ -15,8 +15,7 @@ from weakref import WeakSet
 from .core.clocks import Clock
 from .core.counts import Stats, summarise
 from .core.definition import Definitions
-from .core.events import Event
-from .core.ports import Observer
+from .core.events import Event, Observer
 from .core.token import Token
 from .errors import ConfigurationError, FreshlyWarning
 from .handle import Handle

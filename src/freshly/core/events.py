@@ -189,3 +189,9 @@ class Emit(Protocol):
     """Make an event of ``kind`` and hand it to those who listen for it; if nobody does, make none."""
 
     def __call__(self, kind: Callable[P, Event], /, *args: P.args, **kwargs: P.kwargs) -> None: ...
+
+
+class Observer(Protocol):
+    """Who wants to know what happened. It must return soon and may not raise."""
+
+    def __call__(self, event: Any, /) -> None: ...  # Any: one of a kind of event takes that kind

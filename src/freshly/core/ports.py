@@ -399,9 +399,3 @@ class Runtime(Protocol):
         However the wait ends, nothing of it stays behind: no waker, no alarm.
         """
         ...
-
-
-class Observer(Protocol):
-    """Who wants to know what happened. It must return soon and may not raise."""
-
-    def __call__(self, event: Any, /) -> None: ...  # Any: one of a kind of event takes that kind
