@@ -333,17 +333,16 @@ class Store(NamedLeases, Recalling, Announcing, Protocol):
     async def close(self) -> None: ...
 
     def bind(self, entry: Entry[Any], rows: Rows, row: object) -> None:
-        """Let the hit path find ``entry`` under ``row``, if this store keeps entries in the process."""
+        """Let the hit path find ``entry`` under ``row``, or ``recall`` know what to ask for it."""
         ...
 
 
 Waker = Callable[[], None]
+Job = Callable[[], Coroutine[Any, Any, None]]
 
 # Have a waker called once, when the thing that is waited for has happened, on any thread; return
 # what takes that back. Return None if it has happened already: then the waker is not called.
 Subscribe = Callable[[Waker], Callable[[], None] | None]
-
-Job = Callable[[], Coroutine[Any, Any, None]]
 
 # Run a job, the load of a flight. Return False if that is not possible: then it was not begun.
 Spawn = Callable[[Flight, Job], bool]
@@ -357,10 +356,7 @@ class Runtime(Protocol):
         ...
 
     def wall(self) -> float:
-        """Return what the time is, in seconds since the epoch.
-
-        Raises ``ConfigurationError`` if the clock that the user gave does not know.
-        """
+        """Return seconds since the epoch; raise ``ConfigurationError`` if the user's clock has none."""
         ...
 
     def dice(self) -> float:
