@@ -243,6 +243,24 @@ class TestALoad:
 
         assert [task.get_name() for task in made] == ["freshly loads seven"]
 
+    async def test_leaves_what_watches_the_loop_in_its_place(self, cache: Cache) -> None:
+        loop: Any = asyncio.get_running_loop()
+        original = loop.call_soon
+
+        def watch(callback: Any, *args: Any, context: Any = None) -> Any:
+            return original(callback, *args, context=context)
+
+        @cache("1h")
+        async def get(number: int) -> int:
+            return number
+
+        loop.call_soon = watch
+        try:
+            assert await get(7) == 7
+            assert loop.call_soon is watch
+        finally:
+            del loop.call_soon
+
     async def test_that_asks_to_begin_later_shares_with_those_of_its_turn(self, cache: Cache) -> None:
         loads = 0
 

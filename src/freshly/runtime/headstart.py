@@ -45,8 +45,11 @@ def _begun(
     ours = context
     mutable: Any = loop
     try:
+        # Who watches a loop may have put a function of their own there; theirs is left as it is.
+        if "call_soon" in vars(loop):
+            return loop.create_task(coro, name=name, context=context)
         mutable.call_soon = catch
-    except AttributeError:
+    except (AttributeError, TypeError):
         # A loop that is written in C: there it takes a turn.
         return loop.create_task(coro, name=name, context=context)
     try:
