@@ -15,6 +15,7 @@ _STAMPS = (
     "taken out as a mutant of the simulation"
 )
 _UNTOLD = "of a load that failed nobody is told whether it was stored"
+_UNANSWERED = "a look without an answer is asked for its stamp before"
 _SHAPE = "a store in memory keeps the value itself, and does not ask for its shape: the same"
 
 ARGUED: dict[str, str] = {
@@ -24,14 +25,19 @@ ARGUED: dict[str, str] = {
         _SERVERS
     ),
     "carrier fly_many: True: False": "nobody waits for a carrier, but for the flights that it carries",
+    "containers container_of: home_of(cls) == 'zoneinfo' and cls not in CONTAINERS: Or": (
+        "then the class of time zones is noted when another one is asked for, or once more"
+    ),
     "duration _choices: len(UNIT_MS) + 1: Sub": "a text of five or six units is never the shortest",
     "duration _decimals: int(exponent) > 0: GtE": "no float is written with an exponent of 0",
-    "engine _always_overtakes: True: False": "a look without an answer is asked for its stamp before",
+    "engine _always_overtakes: True: False": _UNANSWERED,
     "engine get: shape is None: IsNot": _SHAPE,
     "engine _note: recipe.counts.retired_hits += 1: Sub": _SERVERS,
+    "engine _always_overtakes: return True: None": _UNANSWERED,
     "engine _bidder: leases is None or self._flights.are_of(key): not so": _SERVERS,
     "engine _bidder: return None if leases is None or self._flights.are_of(key...: None": _SERVERS,
     "flight reaches: seen.add(flight): left out": "flights that wait in a circle are refused",
+    "identity __init__: 1: 2": "tokens are told apart, and not counted",
     "identity _identity: known() is obj: IsNot": (
         "what is known of an address is forgotten before another object has it, and one that is "
         "known already is kept"

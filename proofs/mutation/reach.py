@@ -24,7 +24,7 @@ import pytest
 from .sites import Site
 
 #: Tests of one change at most: some lines are run by all.
-MOST_TESTS = 300
+MOST_TESTS = 200
 #: The lines of each file.
 Lines = dict[str, list[int]]
 

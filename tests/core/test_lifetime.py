@@ -89,6 +89,11 @@ def test_jitter_alone_shortens_a_life() -> None:
     assert ends == (1000.0, 1090.0, 1090.0, 1090.0, 1090.0)
 
 
+def test_jitter_shortens_the_time_between_reads_as_well() -> None:
+    assert Lifetime(ttl=100.0, jitter=0.2, idle=10.0).idle_seconds(0.5) == 9.0
+    assert Lifetime(ttl=100.0, jitter=0.2).idle_seconds(0.5) is None
+
+
 def test_jitter_shortens_the_whole_life_and_not_the_grace() -> None:
     life = Lifetime(ttl=100.0, soft_ttl=50.0, grace=10.0, jitter=0.2)
 
