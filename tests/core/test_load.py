@@ -11,7 +11,7 @@ import pytest
 from freshly import Cache
 from freshly.core.counts import Counts
 from freshly.core.entry import Entry
-from freshly.core.flight import Flight
+from freshly.core.flight import Flight, Flights
 from freshly.core.load import Load, current_load, hand_on, note_hit, running_load
 from freshly.core.ports import Look
 from freshly.core.raised import Raised
@@ -77,6 +77,40 @@ class TestWhichLoadRuns:
         await awaited()
 
         assert current_load.get() is None
+
+
+class TestWhomItWaitsFor:
+    def test_a_wait_that_is_over_is_forgotten(self) -> None:
+        flights, one = Flights(), load()
+        flight, _ = flights.board("k", 1, lambda flight: True)
+
+        with inside(one):
+            waiting = flights.begin_waiting(flight)
+        assert waiting is one
+        assert [*one.flight.waits_for] == [flight]
+
+        flights.end_waiting(waiting, flight)
+        assert [*one.flight.waits_for] == []
+
+    async def test_so_is_that_of_a_loader_for_a_call_inside(self) -> None:
+        cache = Cache()
+        waited_for: list[int] = []
+
+        @cache("1h")
+        async def inner() -> int:
+            return 1
+
+        @cache("1h")
+        async def outer() -> int:
+            value = await inner()
+            around = current_load.get()
+            assert around is not None
+            waited_for.append(len([*around.flight.waits_for]))
+            return value
+
+        await outer()
+
+        assert waited_for == [0]
 
 
 class TestWhatItCollects:
