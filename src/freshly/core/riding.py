@@ -202,9 +202,10 @@ class Riding:
                         flight,
                         lambda: self._pilot.fly(flight, call, look),
                         may_be_left=call.recipe.timeouts is not None,
-                        # A refresh waits a turn, for those of the same turn that it may stand for.
+                        # A refresh waits a turn, for those of the same turn that it may stand for,
+                        # and so does a load without a stamp, which only they may join.
                         # Loads inside of loads get a stack each, or Python's would soon be full.
-                        at_once=load is None and not flight.is_alone,
+                        at_once=load is None and not flight.is_alone and flight.stamp is not None,
                     )
                 except BaseException:
                     # It did not take off: a loop that is closing takes no tasks.
