@@ -234,8 +234,10 @@ class Flights:
                 # At once, so that nobody boards a flight that is about to be cancelled.
                 for one in (flown, *flown.members):
                     self._remove(one)
-        if is_last and flown.cancel is not None:
-            flown.cancel()
+        # Read once: another thread may take it back, since from its start on a thread cannot be ended.
+        cancel = flown.cancel
+        if is_last and cancel is not None:
+            cancel()
 
     def end(self, flight: Flight) -> None:
         """Take ``flight`` from the table and wake those who wait. Its outcome stands in it.

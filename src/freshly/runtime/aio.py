@@ -94,6 +94,8 @@ class AsyncioRuntime:
         if flight is not None:
             # A task that is cancelled before its first step never runs the job, nor its finally.
             self._flights.abandon(flight)
+            # The two know each other by it, and would wait for the garbage collector.
+            flight.cancel = None
         return flight
 
     def _done(self, task: asyncio.Task[None]) -> None:
@@ -207,8 +209,9 @@ class AsyncioRuntime:
 
     def _stop(self, flight: Flight) -> None:
         flight.ended_by_close = True
-        if flight.cancel is not None:
-            flight.cancel()
+        cancel = flight.cancel
+        if cancel is not None:
+            cancel()
 
 
 def _name(flight: Flight) -> str:

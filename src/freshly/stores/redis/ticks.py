@@ -60,7 +60,12 @@ class Ticks(Generic[W, A]):
         tick: _Tick[W, A] | None = getattr(self._here, "tick", None)
         if tick is None or not tick.is_open or tick.loop is not loop:
             if (told_instead := self._talk.turned_away()) is not None:
-                raise told_instead
+                try:
+                    raise told_instead
+                finally:
+                    # It knows this frame. While the store is down each read would leave a circle of
+                    # the two, and of all that its frames know, to the garbage collector.
+                    del told_instead
             tick = self._here.tick = _Tick(loop)
             # It begins when all who are ready now have had their turn. In a context of its own: it is
             # the task of nobody.
