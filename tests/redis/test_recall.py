@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from tests.redis.test_cost import A_READ
 from tests.servers.server import Server
 
 Trips = list[list[str]]
+
+LANGUAGE: ContextVar[str] = ContextVar("language")
 
 
 class Users:
@@ -186,6 +189,19 @@ async def test_equal_arguments_of_other_types_stay_apart(open_cache: Open) -> No
 
     for _ in range(3):
         assert [await kind(1), await kind(True), await kind(1.0)] == ["int", "bool", "float"]
+
+
+async def test_context_that_counts_keeps_equal_arguments_apart(open_cache: Open) -> None:
+    cache = open_cache()
+
+    @cache(ttl="1h", vary=[LANGUAGE])
+    async def greet(number: int) -> str:
+        return LANGUAGE.get()
+
+    for _ in range(3):
+        for language in ("en", "de"):
+            LANGUAGE.set(language)
+            assert await greet(1) == language
 
 
 async def test_inside_of_a_transaction_it_is_loaded_for_the_transaction(open_cache: Open) -> None:
