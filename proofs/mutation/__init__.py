@@ -3,7 +3,8 @@
 ``python -m proofs.mutation`` takes a sample, by a seed, of all places in functions of ``freshly.core``
 where something can be changed (``sites``), and plays to each changed core the tests that run the
 changed lines (``player``). A change that no test notices is printed: a test is missing, or it changes
-nothing (``argued``).
+nothing (``argued``). ``--site NAME --tests tests/core/test_flight.py`` makes one change alone and runs
+these tests as they are: so a test that was written for a change is tried.
 
 - ``sites``: what can be changed, and the changed code
 - ``reach``: which tests run which lines, noted once

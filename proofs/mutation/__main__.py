@@ -14,7 +14,8 @@ import pytest
 import freshly.core
 
 from .argued import ARGUED
-from .player import Player
+from .player import Player, Swapped
+from .reach import MOST_TESTS
 from .sites import Site, sites_of
 
 CORE = Path(freshly.core.__file__).parent
@@ -24,6 +25,7 @@ CHOSEN = "not real_time and not slow"
 NO_SERVERS = "not redis and not valkey and not Redis and not Valkey and not stepped and not mutant"
 #: Which test runs what, from one run to the next.
 KEPT = Path(".mutation/reach.json")
+QUIET = ("-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", "--no-header")
 
 
 def arguments() -> argparse.Namespace:
@@ -38,7 +40,33 @@ def arguments() -> argparse.Namespace:
         "--only", nargs="*", default=[], help="the modules to change, without their ending"
     )
     parser.add_argument("--jobs", type=int, default=1, help="changes that are tried at a time")
+    parser.add_argument(
+        "--site",
+        help="only the changes whose name, as printed, has this text; to all tests that run it",
+    )
+    parser.add_argument(
+        "--tests",
+        nargs="+",
+        help="run these, whichever they are, with the one change that --site names",
+    )
     return parser.parse_args()
+
+
+def named(sites: list[Site], text: str) -> list[Site]:
+    return [site for site in sites if text in site.name or text in str(site)]
+
+
+def shown(sites: list[Site], tests: list[str]) -> int:
+    """Run ``tests`` with the one change in ``sites``; return 0 if one of them notices it."""
+    if len(sites) != 1:
+        print(
+            "\n".join([f"{len(sites)} changes have that name, where one is needed", *map(str, sites)])
+        )
+        return 2
+    plugin = Swapped(sites[0])
+    ended = pytest.main([*QUIET, *tests], plugins=[plugin])
+    print(f"{'noticed' if ended == pytest.ExitCode.TESTS_FAILED else 'NOT NOTICED'}: {sites[0]}")
+    return 0 if ended == pytest.ExitCode.TESTS_FAILED else 1
 
 
 def main() -> int:
@@ -46,6 +74,10 @@ def main() -> int:
     asked = arguments()
     paths = [path for path in sorted(CORE.glob("*.py")) if not asked.only or path.stem in asked.only]
     sites = [site for path in paths for site in sites_of(path)]
+    if asked.tests:
+        return shown(named(sites, asked.site or ""), asked.tests)
+    if asked.site:
+        sites = named(sites, asked.site)
     chosen = Random(asked.seed).sample(sites, min(asked.sample or len(sites), len(sites)))
     outcomes: Counter[str] = Counter()
     unnoticed: list[tuple[Site, str]] = []
@@ -61,9 +93,9 @@ def main() -> int:
         )
 
     tests = [f"tests/{name}" for name in TESTS]
-    quiet = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", "--no-header"]
-    player = Player(CORE, chosen, heard, kept=KEPT, jobs=asked.jobs)
-    pytest.main([*tests, *quiet, "-m", CHOSEN, "-k", NO_SERVERS], plugins=[player])
+    most = sys.maxsize if asked.site else MOST_TESTS
+    player = Player(CORE, chosen, heard, kept=KEPT, jobs=asked.jobs, most=most)
+    pytest.main([*tests, *QUIET, "-m", CHOSEN, "-k", NO_SERVERS], plugins=[player])
     total = sum(outcomes.values()) - outcomes["untried"]
     argued = [(site, ARGUED[site.name]) for site, _ in unnoticed if site.name in ARGUED]
     open_ = [(site, said) for site, said in unnoticed if site.name not in ARGUED]

@@ -49,7 +49,6 @@ ARGUED: dict[str, str] = {
     "parameters parameters: 14: 15": _PYTHON,
     "parameters parameters: sys.version_info >= (3, 14): Gt": _PYTHON,
     "pilot _tag: flight.stamp is not None: Is": _STAMPS,
-    "pilot _tag: flight.stamp is not None: not so": _STAMPS,
     "riding _ride: flight.is_alone or (is_pilot and newer_only): And": _SERVERS,
     "stamp __init__: False: True": "then detours are asked, of which there are none",
     "turns wake: 1: 2": "calls are compared for being the same, and not counted",

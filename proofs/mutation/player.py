@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from .reach import Reach, Watch, in_turn, keep, load
+from .reach import MOST_TESTS, Reach, Watch, in_turn, keep, load
 from .sites import Site
 
 #: Seconds for what a changed core does, at least, and how many times as long as the tests took before.
@@ -39,11 +39,19 @@ Heard = Callable[[Site, str, float], None]
 class Player(Watch):
     """A plugin of pytest that plays ``sites`` instead of running all tests once.
 
-    So many ``jobs`` at a time. Which test runs what is kept in ``kept``.
+    So many ``jobs`` at a time, each to so many tests at ``most``.
+    Which test runs what is kept in ``kept``.
     """
 
     def __init__(
-        self, core: Path, sites: Sequence[Site], heard: Heard, *, kept: Path, jobs: int = 1
+        self,
+        core: Path,
+        sites: Sequence[Site],
+        heard: Heard,
+        *,
+        kept: Path,
+        jobs: int = 1,
+        most: int = MOST_TESTS,
     ) -> None:
         super().__init__()
         self._core = core
@@ -51,6 +59,7 @@ class Player(Watch):
         self._heard = heard
         self._kept = kept
         self._jobs = jobs
+        self._most = most
         self._functions: dict[Place, list[FunctionType]] = {}
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -64,7 +73,7 @@ class Player(Watch):
         gc.freeze()
         running: list[tuple[Site, Child, int]] = []
         for site in self._sites:
-            callers = reach.callers(site, session.items)
+            callers = reach.callers(site, session.items, self._most)
             if not callers:
                 self._heard(site, "SURVIVES: reached by no test", 0.0)
                 continue
@@ -107,6 +116,17 @@ class Player(Watch):
             if self.has_failed:
                 return item.nodeid
         return ""
+
+
+class Swapped:
+    """A plugin of pytest that makes one change, before the tests run as they always do."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def pytest_collection_finish(self) -> None:
+        if not swap(self._site):
+            raise pytest.UsageError(f"the code of {self._site} cannot be swapped")
 
 
 def _said(answer: Any, tests: int) -> str:

@@ -36,7 +36,9 @@ class Reach:
     core: str = ""
     tests: dict[str, tuple[float, Lines]] = field(default_factory=dict)
 
-    def callers(self, site: Site, items: Sequence[pytest.Item]) -> list[tuple[pytest.Item, float]]:
+    def callers(
+        self, site: Site, items: Sequence[pytest.Item], most: int = MOST_TESTS
+    ) -> list[tuple[pytest.Item, float]]:
         """Return the tests that run what ``site`` changes, the cheapest of each file first.
 
         Of files that are about the core, more than of others; of the module's own one, all.
@@ -53,7 +55,7 @@ class Reach:
             for place, (seconds, item) in enumerate(sorted(some, key=lambda one: one[0]))
         ]
         ranked.sort(key=lambda one: one[:2])
-        return [(item, seconds) for _, seconds, item in ranked[:MOST_TESTS]]
+        return [(item, seconds) for _, seconds, item in ranked[:most]]
 
     def unknown(self, items: Sequence[pytest.Item]) -> list[pytest.Item]:
         return [item for item in items if key_of(item) not in self.tests]

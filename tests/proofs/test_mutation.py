@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import freshly.core.verdict
+from proofs.mutation.argued import ARGUED
 from proofs.mutation.player import swap
 from proofs.mutation.sites import sites_of
 
@@ -91,6 +92,13 @@ def test_a_condition_is_reached_where_it_is_asked_and_not_where_it_holds(judge: 
     assert lines["limit <= age < ttl: Lt"] == [8]
 
 
+def test_what_is_argued_is_a_change_that_there_is() -> None:
+    core = Path(freshly.core.verdict.__file__).parent
+    names = {site.name for path in core.glob("*.py") for site in sites_of(path)}
+
+    assert set(ARGUED) <= names
+
+
 CORE = """
 def may(age, ttl):
     if ttl is None:
@@ -156,3 +164,35 @@ def test_each_change_is_played_to_the_tests_that_reach_it(tmp_path: Path) -> Non
     # The one that fails is tried again, the others are known.
     assert "1 of 1 tests noted" in second.stderr
     assert sorted(first.stdout.splitlines()) == sorted(second.stdout.splitlines())
+
+
+ONE = """
+import sys
+from pathlib import Path
+import pytest
+import core.judging
+from proofs.mutation.player import Swapped
+from proofs.mutation.sites import sites_of
+
+(site,) = [site for site in sites_of(Path(core.judging.__file__)) if sys.argv[1] in site.says]
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "test_judging.py"], plugins=[Swapped(site)]))
+"""
+
+
+def test_one_change_alone_is_shown_as_the_tests_see_it(tmp_path: Path) -> None:
+    (tmp_path / "core").mkdir()
+    (tmp_path / "core" / "judging.py").write_text(CORE)
+    (tmp_path / "test_judging.py").write_text(TESTS.partition("def test_what_fails")[0])
+    root = Path(__file__).parents[2]
+
+    run = subprocess.run(
+        [sys.executable, "-c", ONE, "return 1: None"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": f"{tmp_path}:{root}", "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "assert None == 1" in run.stdout
