@@ -8,7 +8,6 @@ from __future__ import annotations
 
 _FORWARD = "parameters parameters: return dict(inspect.signature(function, annotation_format...: None"
 _PYTHON = "which interpreter it is says what is to be asked; CI runs each"
-_SERVERS = "a store in memory has no leases and is no near tier: for tests on servers"
 _READINGS = "no clock begins below 2 ** 20: no reading is one of these"
 _STAMPS = (
     "in memory a stamp is what it was, whatever was read inside of the load; over a server it is "
@@ -16,14 +15,8 @@ _STAMPS = (
 )
 _UNTOLD = "of a load that failed nobody is told whether it was stored"
 _UNANSWERED = "a look without an answer is asked for its stamp before"
-_SHAPE = "a store in memory keeps the value itself, and does not ask for its shape: the same"
 
 ARGUED: dict[str, str] = {
-    "bulk _see_many: look is None: IsNot": _SERVERS,
-    "bulk _see_many: look is None: not so": _SERVERS,
-    "carrier fly_many: await self.claims.give_back(*((rider.call, rider.flight.b...: left out": (
-        _SERVERS
-    ),
     "carrier fly_many: True: False": "nobody waits for a carrier, but for the flights that it carries",
     "containers container_of: home_of(cls) == 'zoneinfo' and cls not in CONTAINERS: Or": (
         "then the class of time zones is noted when another one is asked for, or once more"
@@ -31,31 +24,22 @@ ARGUED: dict[str, str] = {
     "duration _choices: len(UNIT_MS) + 1: Sub": "a text of five or six units is never the shortest",
     "duration _decimals: int(exponent) > 0: GtE": "no float is written with an exponent of 0",
     "engine _always_overtakes: True: False": _UNANSWERED,
-    "engine get: shape is None: IsNot": _SHAPE,
-    "engine _note: recipe.counts.retired_hits += 1: Sub": _SERVERS,
     "engine _always_overtakes: return True: None": _UNANSWERED,
-    "engine _bidder: leases is None or self._flights.are_of(key): not so": _SERVERS,
-    "engine _bidder: return None if leases is None or self._flights.are_of(key...: None": _SERVERS,
     "flight reaches: seen.add(flight): left out": "flights that wait in a circle are refused",
     "identity __init__: 1: 2": "tokens are told apart, and not counted",
     "identity _identity: known() is obj: IsNot": (
         "what is known of an address is forgotten before another object has it, and one that is "
         "known already is kept"
     ),
-    "inside _get_inside: shape is None: IsNot": _SHAPE,
-    "inside _get_many_inside: shape is None: IsNot": _SHAPE,
     "inside _rider: True: False": "of a load inside of a transaction nobody asks who is its pilot",
     "parameters parameters: 3: 4": _PYTHON,
     "parameters parameters: 14: 15": _PYTHON,
     "parameters parameters: sys.version_info >= (3, 14): Gt": _PYTHON,
     "pilot _tag: flight.stamp is not None: Is": _STAMPS,
-    "riding _ride: flight.is_alone or (is_pilot and newer_only): And": _SERVERS,
     "stamp __init__: False: True": "then detours are asked, of which there are none",
     "turns wake: 1: 2": "calls are compared for being the same, and not counted",
     "breaker __init__: 0.0: 1.0": "it is read only after it was set, by what opens the breaker",
     "breaker answered: self.answers += 1: Sub": "answers are compared for being the same, not counted",
-    "bulk _renew_all: await self._renew([look.entry for look in looks if look.e...: left out": _SERVERS,
-    "bulk get_many: shape is None: IsNot": _SHAPE,
     "carrier _fail_rest: False: True": _UNTOLD,
     _FORWARD: _PYTHON,
     "solo fail: False: True": _UNTOLD,

@@ -122,7 +122,7 @@ class BulkEngine(Convoy):
     # -- values by hand ----------------------------------------------------------------------
 
     async def get_many(
-        self, keys: Sequence[str], recipe: Recipe, shape: Shape | None = None
+        self, keys: Sequence[str], recipe: Recipe, shape: Shape
     ) -> dict[str, Entry[Any]]:
         """Return the entries under ``keys`` that a command is served, and count the reads.
 
@@ -130,7 +130,7 @@ class BulkEngine(Convoy):
         """
         found: dict[str, Entry[Any]] = {}
         asked = [(key, ()) for key in keys]
-        looks = await self._see_many(asked, recipe.shape if shape is None else shape)
+        looks = await self._see_many(asked, shape)
         await self._renew_all(looks)
         for key, look in zip(keys, looks, strict=True):
             entry = look.entry

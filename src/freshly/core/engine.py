@@ -152,9 +152,8 @@ class Engine(Riding):
         note_hit(self._flights, look.entry, look.now)
         return look.entry
 
-    async def get(self, key: str, recipe: Recipe, shape: Shape | None = None) -> Entry[Any] | None:
+    async def get(self, key: str, recipe: Recipe, shape: Shape) -> Entry[Any] | None:
         """Return the entry under ``key`` and count the read."""
-        shape = recipe.shape if shape is None else shape
         look = self._seen(key, (), shape) or await self._look(key, shape=shape)
         entry = look.entry
         if entry is None or not is_served_to_a_command(entry, look.now):

@@ -94,9 +94,7 @@ class TransactionalEngine(BulkEngine):
             return super().peek(key, tags, shape)
         return self._peek_inside(inside, key, tags, shape)
 
-    def get(
-        self, key: str, recipe: Recipe, shape: Shape | None = None
-    ) -> Coroutine[Any, Any, Entry[Any] | None]:
+    def get(self, key: str, recipe: Recipe, shape: Shape) -> Coroutine[Any, Any, Entry[Any] | None]:
         inside = running_transaction(self._owner)
         if inside is None:
             return super().get(key, recipe, shape)
@@ -129,7 +127,7 @@ class TransactionalEngine(BulkEngine):
         return self._refresh_many_inside(inside, calls, batch)
 
     def get_many(
-        self, keys: Sequence[str], recipe: Recipe, shape: Shape | None = None
+        self, keys: Sequence[str], recipe: Recipe, shape: Shape
     ) -> Coroutine[Any, Any, dict[str, Entry[Any]]]:
         inside = running_transaction(self._owner)
         if inside is None:
@@ -183,9 +181,9 @@ class TransactionalEngine(BulkEngine):
         return entry
 
     async def _get_inside(
-        self, inside: Transaction, key: str, recipe: Recipe, shape: Shape | None
+        self, inside: Transaction, key: str, recipe: Recipe, shape: Shape
     ) -> Entry[Any] | None:
-        look = await self._look(key, shape=recipe.shape if shape is None else shape)
+        look = await self._look(key, shape=shape)
         entry = self._got(inside, key, recipe, look)
         if entry is not None and entry.raised is not None:
             raise entry.raised.anew()
@@ -326,11 +324,9 @@ class TransactionalEngine(BulkEngine):
         return found
 
     async def _get_many_inside(
-        self, inside: Transaction, keys: Sequence[str], recipe: Recipe, shape: Shape | None
+        self, inside: Transaction, keys: Sequence[str], recipe: Recipe, shape: Shape
     ) -> dict[str, Entry[Any]]:
-        looks = await self._look_at(
-            [(key, ()) for key in keys], recipe.shape if shape is None else shape
-        )
+        looks = await self._look_at([(key, ()) for key in keys], shape)
         got = {
             key: self._got(inside, key, recipe, look, values_only=True)
             for key, look in zip(keys, looks, strict=True)

@@ -1,0 +1,211 @@
+"""Loads that other processes may do as well: who asks for a lease, and when it is given back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from freshly import Cache
+from freshly.testing import ManualClock, Stepper
+
+from .shared import OTHERS, SharedStore, shared
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def cache(clock: ManualClock) -> Cache:
+    return Cache(clock=clock, dice=lambda: 0.0)
+
+
+@pytest.fixture
+def step() -> Stepper:
+    return Stepper()
+
+
+@pytest.fixture
+def store(cache: Cache) -> Iterator[SharedStore]:
+    with shared(cache) as store:
+        yield store
+
+
+class Functions:
+    """One function of a name and one of many, with the same keys; their loads stand at "loading"."""
+
+    def __init__(self, cache: Cache, step: Stepper, ttl: Any = "1h", **options: Any) -> None:
+        self.step = step
+        self.error: Exception | None = None
+
+        @cache(ttl, key="{name}", **options)
+        async def one(name: str) -> str:
+            return (await self.load([name]))[name]
+
+        @cache.many(ttl, key="{name}", **options)
+        async def many(names: list[str]) -> dict[str, str]:
+            return await self.load(names)
+
+        self.one, self.many = one, many
+
+    async def load(self, names: list[str]) -> dict[str, str]:
+        await self.step.stop("loading")
+        if self.error is not None:
+            raise self.error
+        return {name: name.upper() for name in names}
+
+    async def filled(self, *names: str) -> None:
+        reader = self.step.start(self.many([*names]))
+        await self.step.reached("loading")
+        self.step.go("loading")
+        await self.step.ended(reader)
+
+
+@pytest.fixture
+def get(cache: Cache, step: Stepper, store: SharedStore) -> Functions:
+    return Functions(cache, step)
+
+
+class TestLeases:
+    @pytest.mark.parametrize("fails", [False, True])
+    @pytest.mark.parametrize("together", [False, True])
+    async def test_are_kept_during_a_load_and_given_back_however_it_ends(
+        self, get: Functions, store: SharedStore, step: Stepper, together: bool, fails: bool
+    ) -> None:
+        reader: Any = step.start(get.many(["a", "b"]) if together else get.one("a"))
+        await step.reached("loading")
+        assert sorted(store.leases.kept) == (["a", "b"] if together else ["a"])
+
+        get.error = ConnectionError("down") if fails else None
+        step.go("loading")
+        if fails:
+            with pytest.raises(ConnectionError):
+                await step.ended(reader)
+        else:
+            await step.ended(reader)
+
+        assert (store.leases.kept, store.leases.holders) == ({}, {})
+
+    @pytest.mark.parametrize("together", [False, True])
+    async def test_of_a_load_that_stores_nothing_are_given_back(
+        self, cache: Cache, store: SharedStore, step: Stepper, together: bool
+    ) -> None:
+        """Landing gives back the lease of what it stores, and here nothing lands."""
+        get = Functions(cache, step, condition=lambda result: False)
+        reader: Any = step.start(get.many(["a", "b"]) if together else get.one("a"))
+        await step.reached("loading")
+        step.go("loading")
+        await step.ended(reader)
+
+        assert "land" not in store.operations
+        assert "land_many" not in store.operations
+        assert (store.leases.kept, store.leases.holders) == ({}, {})
+
+    async def test_are_asked_for_with_the_first_look_and_not_while_a_load_is_under_way_here(
+        self, get: Functions, store: SharedStore, step: Stepper
+    ) -> None:
+        first = step.start(get.one("a"))
+        await step.reached("loading")
+        assert store.operations == ["bid"]
+
+        second = step.start(get.one("a"))
+        await step.settle()
+        assert store.operations == ["bid", "look"]
+        step.go("loading")
+
+        assert [await step.ended(first), await step.ended(second)] == ["A", "A"]
+
+    @pytest.mark.parametrize("together", [False, True])
+    async def test_a_refresh_asks_nobody_and_does_not_wait_for_who_has_one(
+        self, get: Functions, store: SharedStore, step: Stepper, together: bool
+    ) -> None:
+        store.leases.holders["a"] = OTHERS
+
+        refresh: Any = step.start(get.many.refresh(["a"]) if together else get.one.refresh("a"))
+        await step.reached("loading")
+        step.go("loading")
+        await step.ended(refresh)
+
+        assert "claim" not in store.operations
+        assert "bid" not in store.operations
+
+    @pytest.mark.parametrize("together", [False, True])
+    async def test_that_came_too_late_for_a_load_are_given_back_after_it(
+        self, cache: Cache, step: Stepper, together: bool
+    ) -> None:
+        """
+        1 a reader looks, and wins the lease; its answer is on the way
+        2 a refresh begins to load, which asks for no lease
+        3 the reader boards the refresh, and has no use for what it has won
+        """
+        with shared(cache, step=step) as store:
+            get = Functions(cache, step)
+            reader = step.start(get.one("a"))
+            await step.reached("looked")
+            refresh: Any = step.start(get.many.refresh(["a"]) if together else get.one.refresh("a"))
+            await step.reached("loading")
+            step.go("looked")
+            await step.settle()
+            assert [*store.leases.holders] == ["a"]
+            step.go("loading")
+            await step.ended(refresh)
+
+            assert await step.ended(reader) == "A"
+            assert step.visits("loading") == 1
+            assert (store.leases.kept, store.leases.holders) == ({}, {})
+
+
+class TestHits:
+    async def test_of_copies_are_counted_where_they_are_read(
+        self, cache: Cache, get: Functions, store: SharedStore
+    ) -> None:
+        await get.filled("a")
+
+        assert [await get.one("a") for _ in range(3)] == ["A", "A", "A"]
+
+        assert cache.stats().hits == 3
+
+    async def test_of_what_slides_have_the_store_renew_it(
+        self, cache: Cache, store: SharedStore, step: Stepper
+    ) -> None:
+        get = Functions(cache, step, ttl="10m", sliding=True, max_age="1d")
+        await get.filled("a", "b")
+        store.log.clear()
+
+        await get.one("a")
+        await get.many(["a", "b"])
+
+        renewed = [args[0] for operation, args in store.log if operation == "renew"]
+        assert [[entry.key for entry in entries] for entries in renewed] == [["a"], ["a", "b"]]
+
+
+class TestWhatIsNear:
+    async def test_is_served_without_a_look(self, cache: Cache, step: Stepper) -> None:
+        with shared(cache, glances=True) as store:
+            get = Functions(cache, step)
+            await get.filled("a")
+            store.log.clear()
+
+            assert await get.one("a") == "A"
+            assert await cache.get("a") == "A"
+            assert (await get.one.peek("a")).value == "A"
+            assert await get.many(["a"]) == {"a": "A"}
+            assert await cache.get_many(["a"]) == {"a": "A"}
+
+            assert store.operations == ["glance"] * 5
+
+    async def test_of_many_only_those_are_looked_for_that_are_not(
+        self, cache: Cache, step: Stepper
+    ) -> None:
+        with shared(cache, glances=True) as store:
+            get = Functions(cache, step)
+            await get.filled("b")
+            store.log.clear()
+
+            assert await cache.get_many(["a", "b", "c"]) == {"b": "B"}
+
+            asked = next(args[0] for operation, args in store.log if operation == "look_many")
+            assert asked == [("a", ()), ("c", ())]
