@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 
+from tests.checker.processes.place import run_on
 from tests.checker.processes.plan import THREE_DECORATORS, Plan
-from tests.checker.processes.run import Outcome, run
+from tests.checker.processes.run import Outcome
 from tests.servers.kinds import KINDS, Kind
-from tests.servers.server import Server
 
 # Runs that a mutant gets to show itself.
 ATTEMPTS = 4
@@ -28,7 +25,8 @@ ATTEMPTS = 4
 @dataclass(frozen=True)
 class Trial:
     """What breaks, through which faces it is read, which guard is taken out, and with which
-    near entries: "" for none, "bounded" by less than some faults last, or "strict".
+    near entries: "" for none, "bounded" by ``max_staleness`` seconds, or "strict". ``group`` are
+    the servers that serve together: "sentinel", "cluster", or "" for one server.
     """
 
     title: str
@@ -36,10 +34,13 @@ class Trial:
     faces: tuple[str, ...] = THREE_DECORATORS
     mutant: str = ""
     near: str = ""
+    # Less than the stream is silent.
+    max_staleness: float = 0.4
+    group: str = ""
 
 
-# Seconds by which bounded near entries may trail: less than the stream is silent, or a process stopped.
-MAX_STALENESS = 0.4
+# Seconds of a trial of several servers, at least: some pass until a primary is replaced.
+OF_A_GROUP = 15.0
 
 EVERYTHING = (
     "kill", "restart", "rewind", "evict", "scripts", "stop", "hang",
@@ -67,6 +68,20 @@ TRIALS = (
           ("mute", "deafen", "block", "stop", "restart", "evict"), ("soft", "nested"), near="bounded"),
     Trial("near entries, strict: the same",
           ("block", "stop", "restart", "evict", "kill"), ("soft", "nested"), near="strict"),
+    Trial("Sentinels: the primary handed over, flushed", ("hand", "flush"), group="sentinel"),
+    Trial("Sentinels: the primary killed, stopped", ("kill", "stop"), group="sentinel"),
+    Trial("Sentinels: its last writes lost; the former one back", ("tail", "back"), group="sentinel"),
+    Trial("Sentinels, near entries, bounded: all of these",
+          ("hand", "kill", "stop", "tail", "back", "flush"), ("soft", "nested"),
+          near="bounded", max_staleness=1.0, group="sentinel"),
+    Trial("a cluster: slots moved", ("move",), group="cluster"),
+    Trial("a cluster: primaries handed over, taken over", ("hand", "takeover"), group="cluster"),
+    Trial("a cluster: primaries killed, stopped", ("kill", "stop"), group="cluster"),
+    Trial("a cluster: last writes lost; the former primary back", ("lose", "back"), group="cluster"),
+    Trial("a cluster: data flushed, evicted", ("flush", "evict"), group="cluster"),
+    Trial("a cluster, near entries, bounded: all of these",
+          ("hand", "takeover", "kill", "stop", "lose", "back", "move", "flush", "evict"),
+          ("soft", "nested"), near="bounded", max_staleness=1.0, group="cluster"),
     Trial("a guard: stamps after the load", mutant="stamp_after_load"),
     Trial("a guard: no nonce, stamps evicted", ("evict",), mutant="no_nonce"),
     Trial("a guard: joins whatever loads", mutant="join_without_stamp"),
@@ -127,12 +142,16 @@ def tried(kind: Kind, trials: Sequence[Trial], plan: Plan) -> Iterator[Verdict]:
 
 
 def attempt(kind: Kind, trial: Trial, plan: Plan) -> Verdict:
-    """Run ``trial`` once, on a server of its own."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fr-")))
-        server = stack.enter_context(Server(kind, folder))
-        told = replace(plan, url=server.url, folder=str(folder), faces=trial.faces, mutant=trial.mutant)
-        return Verdict(kind, trial, run(told, faults=trial.faults, server=server))
+    """Run ``trial`` once, on servers of its own."""
+    told = replace(
+        plan,
+        seconds=max(plan.seconds, OF_A_GROUP if trial.group else 0.0),
+        faces=trial.faces,
+        mutant=trial.mutant,
+        near=trial.near,
+        max_staleness=trial.max_staleness,
+    )
+    return Verdict(kind, trial, run_on(kind, told, faults=trial.faults, group=trial.group))
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -143,7 +162,12 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--seconds", type=float, default=10.0, help="of traffic in each trial (default: 10)")
+    add(
+        "--seconds",
+        type=float,
+        default=10.0,
+        help="of traffic in each trial (default: 10), and 15 at least where servers serve together",
+    )
     add("--processes", type=int, default=4, help="that read and write (default: 4)")
     add("--seed", type=int, default=1, help="of reads, writes and faults (default: 1)")
     add("--server", action="append", choices=known, help="to break (default: all that are here)")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from freshly.testing import History
-from proofs.chaos import TRIALS, Trial, Verdict, main, table
+from proofs.chaos import TRIALS, Trial, Verdict, attempt, main, table
 from tests.checker.processes.faults import FAULTS
+from tests.checker.processes.group_faults import GROUPS
+from tests.checker.processes.place import run_on
+from tests.checker.processes.plan import Plan
 from tests.checker.processes.run import Outcome
 from tests.servers.kinds import VALKEY_9
 
@@ -38,7 +41,10 @@ class TestWhatIsAsPromised:
 
 
 def test_every_fault_there_is_has_a_trial() -> None:
-    assert {fault for trial in TRIALS for fault in trial.faults} == set(FAULTS)
+    tried = {(trial.group, fault) for trial in TRIALS for fault in trial.faults}
+
+    of_groups = {(group, fault) for group, (_, known) in GROUPS.items() for fault in known}
+    assert tried == {("", fault) for fault in FAULTS} | of_groups
 
 
 def test_a_word_that_no_title_has_is_answered_with_the_titles(
@@ -54,3 +60,23 @@ def test_it_breaks_a_server_and_prints_a_table(capsys: pytest.CaptureFixture[str
 
     assert main(options) == 0
     assert "| Valkey 9 | the scripts: forgotten |" in capsys.readouterr().out
+
+
+@pytest.mark.real_time
+def test_a_trial_of_near_entries_has_some() -> None:
+    (trial,) = (one for one in TRIALS if one.title == "near entries, bounded: nothing")
+
+    verdict = attempt(VALKEY_9, trial, Plan(url="", folder="", seconds=1, processes=2))
+
+    assert verdict.is_as_promised
+    assert verdict.outcome.facts["heartbeats"] > 0
+
+
+@pytest.mark.real_time
+def test_a_trial_of_several_servers_does_its_faults_there() -> None:
+    plan = Plan(url="", folder="", seconds=1, processes=2)
+
+    outcome = run_on(VALKEY_9, plan, faults=["move"], group="cluster")
+
+    assert outcome.faults
+    assert outcome.history.violations == []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,7 @@ class Node(Server):
         super().__init__(kind, folder, config=directives)
 
     def ask(self, *command: str | int) -> Any:
-        send: Any = self.admin.execute_command
-        return send(*command)
+        return self.send(*command)
 
     @property
     def is_running(self) -> bool:
@@ -126,16 +126,13 @@ class Cluster:
             for other in self.nodes[:number]:
                 node.ask("CLUSTER", "MEET", "127.0.0.1", other.port, other.bus_port)
         for node in self.nodes:
-            wait_until(
-                lambda node=node: node.info()["cluster_known_nodes"] == str(len(self.nodes)),
-                "the nodes do not know each other",
-            )
+            wait_until(partial(self._is_known_to, node), "the nodes do not know each other")
         for primary, replica in zip(primaries, replicas, strict=bool(replicas)):
-            wait_until(
-                lambda primary=primary, replica=replica: _replicates(replica, primary.id),
-                "a replica does not know its primary",
-            )
+            wait_until(partial(_replicates, replica, primary.id), "a replica does not know its primary")
         self.wait_until_whole()
+
+    def _is_known_to(self, node: Node) -> bool:
+        return node.info()["cluster_known_nodes"] == str(len(self.nodes))
 
     def wait_until_whole(self) -> None:
         """Wait until every slot is served, each primary has a replica, and all nodes say the same."""

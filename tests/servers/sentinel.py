@@ -50,8 +50,7 @@ class Watcher(Server):
         return [str(self._file), "--sentinel"]
 
     def ask(self, *command: str) -> Any:
-        send: Any = self.admin.execute_command
-        return send("SENTINEL", *command)
+        return self.send("SENTINEL", *command)
 
     def primary_port(self) -> int:
         _, port = self.ask("GET-MASTER-ADDR-BY-NAME", SERVICE)
@@ -79,7 +78,7 @@ class Sentinels:
             for server in self.servers:
                 stack.enter_context(server)
             for replica in self.servers[1:]:
-                replica.admin.execute_command("REPLICAOF", "127.0.0.1", self.servers[0].port)
+                replica.send("REPLICAOF", "127.0.0.1", self.servers[0].port)
             wait_until(self._is_replicated, "the replicas have no link to the primary")
             for watcher in self.watchers:
                 stack.enter_context(watcher)
@@ -119,7 +118,7 @@ class Sentinels:
 
     def _told(self, command: str) -> list[Any]:
         """Return the answer of each sentinel. redis-py 6 fails in its own methods for them."""
-        return [one.admin.execute_command(command, SERVICE) for one in self.watchers]
+        return [one.send(command, SERVICE) for one in self.watchers]
 
     def _is_replicated(self) -> bool:
         told = [server.admin.info("replication") for server in self.servers]

@@ -216,15 +216,16 @@ class Server:
 
     def user(self, name: str, password: str, *rules: str) -> str:
         """Make an ACL user with ``rules`` and nothing else; return the URL that logs it in."""
-        self._send("ACL", "SETUSER", name, "reset", "on", f">{password}", *rules)
+        self.send("ACL", "SETUSER", name, "reset", "on", f">{password}", *rules)
         return f"redis://{name}:{password}@127.0.0.1:{self.port}"
 
     def cut_connections(self) -> int:
         """Close every connection but the test's own; return how many there were."""
-        cut: int = self._send("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        cut: int = self.send("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         return cut
 
-    def _send(self, *command: str) -> Any:
+    def send(self, *command: str | int) -> Any:
+        """Return what the server answers to a command that the client has no method for."""
         send: Any = self.admin.execute_command
         return send(*command)
 

@@ -6,16 +6,15 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from pathlib import Path
+from dataclasses import replace
 
 from tests.servers.kinds import KINDS
-from tests.servers.server import Server
 
 from .caches import CACHES, FACES
 from .faults import FAULTS, OWN_SERVER
-from .group_faults import GROUPS, GroupFaults
+from .group_faults import GROUPS
 from .mutants import MUTANTS
+from .place import run_on
 from .plan import THREE_DECORATORS, Plan
 from .run import run
 
@@ -23,33 +22,23 @@ from .run import run
 def main(arguments: list[str] | None = None) -> int:
     """Run it and return the exit status: 0 if no read broke the promise."""
     options = parsed(arguments)
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fr-")))
-        server, group = None, None
-        if options.group:
-            group = stack.enter_context(GROUPS[options.group][0](options.kind, folder))
-        elif options.url is None:
-            server = stack.enter_context(Server(options.kind, folder))
-        plan = Plan(
-            url=options.url or (group or server).url,  # type: ignore[union-attr]
-            folder=str(folder),
-            seconds=options.seconds,
-            processes=options.processes,
-            seed=options.seed,
-            cache=options.cache,
-            mutant=options.mutant,
-            faces=tuple(options.faces),
-            near=options.near,
-            max_staleness=options.max_staleness,
-        )
-        if group is None:
-            outcome = run(plan, faults=options.faults, server=server)
-        else:
-            known = GROUPS[options.group][1]
-            outcome = run(
-                plan,
-                trouble_for=lambda pids: GroupFaults(group, known, options.faults, options.seed, pids),
-            )
+    plan = Plan(
+        url=options.url or "",
+        folder="",
+        seconds=options.seconds,
+        processes=options.processes,
+        seed=options.seed,
+        cache=options.cache,
+        mutant=options.mutant,
+        faces=tuple(options.faces),
+        near=options.near,
+        max_staleness=options.max_staleness,
+    )
+    if options.url:
+        with tempfile.TemporaryDirectory(prefix="fr-") as folder:
+            outcome = run(replace(plan, folder=folder), faults=options.faults)
+    else:
+        outcome = run_on(options.kind, plan, faults=options.faults, group=options.group)
     print(outcome.summary())
     for violation in outcome.history.violations[:5]:
         print(f"  {violation}")
@@ -65,7 +54,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--url", help="of a server that runs; without it, one is started")
     add("--server", choices=[one.name for one in KINDS], default=KINDS[0].name, help="to start")
-    add("--group", choices=list(GROUPS), help="of servers to start, in place of one")
+    add("--group", choices=list(GROUPS), default="", help="of servers to start, in place of one")
     add("--seconds", type=float, default=10.0, help="of traffic")
     add("--processes", type=int, default=4, help="even ones run tasks, odd ones threads")
     add("--seed", type=int, default=1, help="of reads, writes and faults")
@@ -78,7 +67,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
         "--faults", type=_names_of(_all_faults()), default="", help=f"of {', '.join(FAULTS)}; {_hint()}"
     )
     options = parser.parse_args(arguments)
-    known = FAULTS if options.group is None else GROUPS[options.group][1]
+    known = FAULTS if not options.group else GROUPS[options.group][1]
     if unknown := [name for name in options.faults if name not in known]:
         parser.error(f"--faults {','.join(unknown)}: here there is {', '.join(known)}")
     options.kind = next(one for one in KINDS if one.name == options.server)
