@@ -6,7 +6,7 @@ nothing is left to do. Everything that chance decides, a seed decides.
 
 - ``world``: the time that all share, and what happens next
 - ``loop``: the event loop of one process, on its own clock
-- ``actors``: its threads, of which one at a time runs
+- ``actors``: its threads, of which one at a time runs; ``fibres``: what they run on
 - ``process``: one process: loop, threads, cache, and its death
 - ``network``, ``pipe``: connections that are slow, lossy, half open
 - ``node``, ``session``, ``database``, ``lua``, ``reply``: a server, with its replicas in ``site``

@@ -1,4 +1,4 @@
-"""The threads of simulated processes: real ones, of which exactly one runs at a time.
+"""The threads of simulated processes: each has a stack of its own, and exactly one runs at a time.
 
 Where a thread would wait (for an event, for bytes, for time to pass), it gives the turn back to the
 world, and the world gives it the turn again when it has waited enough. So threads run in an order that
@@ -10,8 +10,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from itertools import count
 from typing import Any, Protocol
 
+from .fibres import Carrier, Fibre
 from .world import World
 
 
@@ -33,6 +35,10 @@ class Home(Protocol):
 
     def when_it_goes_on(self, act: Callable[[], None]) -> None: ...
 
+    def heard_of(self, error: Exception) -> None:
+        """Note what ended a thread."""
+        ...
+
 
 class Death(BaseException):
     """The process of this thread is no more."""
@@ -43,10 +49,16 @@ class Turn:
 
     home: Home | None = None
     actor: Actor | None = None
+    #: What threads that begin now run on.
+    carrier: type[Carrier] = Fibre
 
 
 #: Not a context variable: contexts are copied from thread to thread by the code under test.
 turn = Turn()
+
+
+#: No thread of the operating system is called so.
+_idents = count(start=-1, step=-1)
 
 
 class Actor:
@@ -65,12 +77,10 @@ class Actor:
         assert turn.home is not None, "a thread outside of the simulation"
         self.home = turn.home
         self.name = name or "thread"
+        self.ident = next(_idents)
         self._call = partial(target or _nothing, *args, **(kwargs or {}))
-        self._mine, self._worlds = threading.Lock(), threading.Lock()
-        self._mine.acquire()
-        self._worlds.acquire()
-        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
-        self._has_begun = self.is_over = False
+        self._carrier = turn.carrier(self._run, self.name)
+        self.is_over = False
         self._waits = 0
 
     def start(self) -> None:
@@ -86,16 +96,16 @@ class Actor:
     # -- on the thread -----------------------------------------------------------------------
 
     def _run(self) -> None:
-        self._mine.acquire()
         try:
             if not self.home.is_dead:
                 self._call()
         except Death:
             pass
+        except Exception as error:
+            self.home.heard_of(error)
         finally:
             self.is_over = True
             self.home.actors.pop(self, None)
-            self._worlds.release()
 
     def wait(self, timeout: float | None, enlist: Callable[[Callable[[], None]], None]) -> None:
         """Give the turn away until ``timeout`` is over, or what ``enlist`` got is called."""
@@ -104,43 +114,42 @@ class Actor:
         enlist(lambda: self._wake_at(world.now, number))
         if timeout is not None:
             self._wake_at(world.now + self.home.seconds(timeout), number)
-        self._worlds.release()
-        self._mine.acquire()
+        self._carrier.give_back()
         if self.home.is_dead:
             raise Death
 
     def rest(self, seconds: float) -> None:
-        self.wait(seconds, lambda wake: None)
+        self.wait(seconds, _forget)
 
     # -- on the world's thread ---------------------------------------------------------------
 
     def _wake_at(self, instant: float, number: int) -> None:
-        self.home.world.at(instant, lambda: self._step(number))
+        self.home.world.at(instant, partial(self._step, number))
 
     def _step(self, number: int) -> None:
         if number != self._waits or self.is_over:
             return
         if self.home.is_paused:
-            self.home.when_it_goes_on(lambda: self._step(number))
+            self.home.when_it_goes_on(partial(self._step, number))
             return
         self.run_on()
 
     def run_on(self) -> None:
         """Give it the turn, and wait until it gives that back."""
         self._waits += 1
-        if not self._has_begun:
-            self._has_begun = True
-            self._thread.start()
         before = turn.home, turn.actor
         turn.home, turn.actor = self.home, self
-        self._mine.release()
-        self._worlds.acquire()
-        turn.home, turn.actor = before
-        if self.is_over:
-            self._thread.join()
+        try:
+            self._carrier.go_on()
+        finally:
+            turn.home, turn.actor = before
 
 
 def _nothing() -> None:
+    return
+
+
+def _forget(wake: Callable[[], None]) -> None:
     return
 
 
@@ -148,6 +157,11 @@ def here() -> Actor:
     """Return the thread of the simulation that this code runs on."""
     assert turn.actor is not None, "this would wait on the thread of the world"
     return turn.actor
+
+
+def ident() -> int:
+    """Take the place of ``threading.get_ident``."""
+    return threading.get_ident() if turn.actor is None else turn.actor.ident
 
 
 class _Condition:

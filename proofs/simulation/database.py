@@ -69,6 +69,8 @@ class Database:
 
     def commit(self) -> None:
         """Note what changed since the last call: one command, or one script, is one step."""
+        if not self._touched:
+            return
         for key in self._touched:
             value = self.values.get(key)
             kept = dict(value) if isinstance(value, dict) else value

@@ -29,7 +29,8 @@ import freshly
 import freshly.stores.redis.opening
 import freshly.stores.redis.presence
 
-from .actors import Actor, ActorEvent, turn
+from .actors import Actor, ActorEvent, ident, turn
+from .fibres import Fibre, OwnThread
 from .sockets import ActorSockets
 from .stepping import StepLock, StepRLock
 
@@ -75,12 +76,16 @@ def installed(*, is_stepped: bool = False) -> Iterator[Tokens]:
     instead: dict[Any, Any] = {
         threading.Thread: Actor,
         threading.Event: ActorEvent,
+        threading.get_ident: ident,
+        # Fibres share a thread, and it would have theirs.
+        threading.RLock: StepRLock,
         secrets.token_hex: tokens,
         time.monotonic: _monotonic,
     }
     if is_stepped:
-        instead |= {threading.Lock: StepLock, threading.RLock: StepRLock}
+        instead[threading.Lock] = StepLock
     undo: list[Callable[[], None]] = []
+    _replace(undo, turn, "carrier", OwnThread if is_stepped else Fibre)
     for module in _modules():
         for name, value in list(vars(module).items()):
             if callable(value) and _is_among(value, instead):

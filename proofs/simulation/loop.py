@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from contextvars import Context
+from contextvars import Context, copy_context
+from functools import partial
 from heapq import heappop
 from threading import get_ident
 from typing import Any
@@ -22,6 +23,8 @@ TURN = 1e-6
 LAST_TURNS = 50
 #: Up to so many timers, asyncio clears none away but those that are first.
 FEW_TIMERS = 100
+
+_new_handle: Any = asyncio.Handle.__new__
 
 Dial = Callable[[Callable[[], Any], str], Any]
 
@@ -62,43 +65,47 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         if due != self._armed or self.is_paused:
             # Another turn came before this one, and saw to the next.
             return
-        while True:
-            self._armed = None
-            self._run_now()
-            soon = self._next_turn()
-            if soon is None:
-                return
-            if not self._world.goes_to(soon):
-                self._arm(soon)
-                return
+        self._enter()
+        try:
+            while True:
+                self._armed = None
+                self._run_once()
+                soon = self._next_turn()
+                if soon is None:
+                    return
+                if not self._world.goes_to(soon):
+                    break
+        finally:
+            self._leave()
+        self._arm(soon)
 
-    def _run_now(self) -> None:
+    def _enter(self) -> None:
         asyncio._set_running_loop(self)
         self.is_running_now = True
         turn.home = self._home
-        try:
-            self._run_once()
-        finally:
-            turn.home = None
-            self.is_running_now = False
-            asyncio._set_running_loop(None)
+
+    def _leave(self) -> None:
+        turn.home = None
+        self.is_running_now = False
+        asyncio._set_running_loop(None)
 
     def _run_once(self) -> None:
         # What asyncio does, without its selector, its debug mode, and its care for slow callbacks.
         ready: deque[Any] = self._ready  # type: ignore[attr-defined]
         timers: list[Any] = self._scheduled  # type: ignore[attr-defined]
-        if len(timers) > FEW_TIMERS:
-            super()._run_once()  # type: ignore[misc]
-            return
-        while timers and timers[0]._cancelled:
-            self._timer_cancelled_count -= 1  # type: ignore[attr-defined]
-            heappop(timers)._scheduled = False
         if timers:
-            end = self.time() + RESOLUTION
-            while timers and timers[0]._when < end:
-                handle = heappop(timers)
-                handle._scheduled = False
-                ready.append(handle)
+            if len(timers) > FEW_TIMERS:
+                super()._run_once()  # type: ignore[misc]
+                return
+            while timers and timers[0]._cancelled:
+                self._timer_cancelled_count -= 1  # type: ignore[attr-defined]
+                heappop(timers)._scheduled = False
+            if timers:
+                end = self._offset + self._world.now * self._rate + RESOLUTION
+                while timers and timers[0]._when < end:
+                    handle = heappop(timers)
+                    handle._scheduled = False
+                    ready.append(handle)
         for _ in range(len(ready)):
             handle = ready.popleft()
             if not handle._cancelled:
@@ -121,7 +128,11 @@ class SimulatedLoop(asyncio.BaseEventLoop):
                 break
             for task in tasks:
                 task.cancel()
-            self._run_now()
+            self._enter()
+            try:
+                self._run_once()
+            finally:
+                self._leave()
         self._thread_id = None
         self.close()
 
@@ -132,14 +143,13 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         soon = self._world.now + TURN
         if self._ready:  # type: ignore[attr-defined]
             return soon
-        if self._scheduled:  # type: ignore[attr-defined]
-            when: float = self._scheduled[0]._when  # type: ignore[attr-defined]
-            return max(soon, (when - self._offset) / self._rate)
+        timers: list[Any] = self._scheduled  # type: ignore[attr-defined]
+        if timers:
+            when: float = (timers[0]._when - self._offset) / self._rate
+            return when if when > soon else soon
         return None
 
     def _see_to_it(self) -> None:
-        if self.is_running_now:
-            return
         due = self._next_turn()
         if due is not None:
             self._arm(due)
@@ -147,7 +157,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def _arm(self, due: float) -> None:
         if self._armed is None or due < self._armed:
             self._armed = due
-            self._world.at(due, lambda: self._turn(due))
+            self._world.at(due, partial(self._turn, due))
 
     async def rest(self, seconds: float) -> None:
         """Wait; a task that is cancelled meanwhile leaves nothing behind."""
@@ -163,11 +173,18 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
-        self._check_closed()  # type: ignore[attr-defined]
-        handle = asyncio.Handle(callback, args, self, context)
+        if self._closed:  # type: ignore[attr-defined]
+            self._check_closed()  # type: ignore[attr-defined]
+        # What asyncio.Handle does at its beginning, without asking for the debug mode.
+        handle: Any = _new_handle(asyncio.Handle)
+        handle._callback, handle._args, handle._loop = callback, args, self
+        handle._context = copy_context() if context is None else context
+        handle._cancelled, handle._repr, handle._source_traceback = False, None, None
         self._ready.append(handle)  # type: ignore[attr-defined]
-        self._see_to_it()
-        return handle
+        if not self.is_running_now:
+            self._see_to_it()
+        made: asyncio.Handle = handle
+        return made
 
     def call_soon_threadsafe(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
@@ -182,7 +199,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         handle = super().call_at(when, callback, *args, context=context)
-        self._see_to_it()
+        if not self.is_running_now:
+            self._see_to_it()
         return handle
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from math import log
 from random import Random
 from typing import Any, Protocol
 
@@ -44,10 +45,12 @@ class Weather:
         self.frozen_until = 0.0
 
     def delay(self, chance: Random) -> float:
-        seconds = chance.expovariate(1.0) * self._mean
+        # ``chance.expovariate(1.0)``, to the bit.
+        seconds = -log(1.0 - chance.random()) * self._mean
         if chance.random() < self._tail:
             seconds *= 10
-        return max(0.0, self.frozen_until - self._world.now) + seconds
+        frozen = self.frozen_until - self._world.now
+        return frozen + seconds if frozen > 0.0 else seconds
 
 
 class Link:
@@ -59,7 +62,7 @@ class Link:
         world, weather = network.world, network.weather_of(node)
         self._network = network
         self._session = Session(node, self._reply)
-        self._up = Pipe(world, weather, chance, self._arrived)
+        self._up = Pipe(world, weather, chance, self._session.receive)
         self._down = Pipe(world, weather, chance, self._answered)
         self.client: Client | None = None
 
@@ -103,9 +106,6 @@ class Link:
     def lose_requests(self) -> None:
         """Let nothing arrive at the server any more."""
         self._up.cut()
-
-    def _arrived(self, data: bytes) -> None:
-        self._session.receive(data)
 
     def _reply(self, data: bytes) -> None:
         if self.node.is_superseded:

@@ -80,7 +80,6 @@ class Node:
         self.replid = random_id(chance)
         #: The channels of each kind: PUBLISH and SPUBLISH do not meet.
         self.subscribers: dict[tuple[bytes, bytes], dict[Hear, None]] = {}
-        self.executed = 0
         self._now = now
         self._at = at
         self._known: dict[bytes, bytes] = {}
@@ -127,13 +126,12 @@ class Node:
 
     # -- commands ----------------------------------------------------------------------------
 
-    def execute(self, words: Sequence[bytes]) -> Any:
-        """Execute a command that a client sent, and return the reply."""
-        name = words[0].upper()
+    def execute(self, name: bytes, words: Sequence[bytes]) -> Any:
+        """Execute a command that a client sent, and return the reply. ``name`` is its first word."""
         if self.is_loading and name not in ALWAYS:
             return LOADING
-        self.executed += 1
-        self._set_time()
+        data = self.data
+        data.now, data.at = int(self._now() * 1000), self._at()
         match name:
             case b"EVAL":
                 reply = self._script(words[1], words[2:])
@@ -146,11 +144,8 @@ class Node:
                 reply = OK
             case _:
                 reply = self._plain(words)
-        self.data.commit()
+        data.commit()
         return reply
-
-    def _set_time(self) -> None:
-        self.data.now, self.data.at = int(self._now() * 1000), self._at()
 
     def _script(self, source: bytes, words: Sequence[bytes]) -> Any:
         if self.refusals and source.startswith(b"#!"):
@@ -161,17 +156,15 @@ class Node:
         return scripts().run(source, keys, arguments, self._plain)
 
     def _plain(self, words: Sequence[bytes]) -> Any:
-        name, rest = words[0].upper(), words[1:]
-        if name == b"SPUBLISH" and not self.is_modern:
-            return unknown(name)
-        if (own := self._own.get(name)) is not None:
-            return own(rest)
+        name = words[0].upper()
         if (command := READING.get(name)) is not None:
-            return execute(command, self.data, rest)
+            return execute(command, self.data, words[1:])
+        if (own := self._own.get(name)) is not None:
+            return unknown(name) if name == b"SPUBLISH" and not self.is_modern else own(words[1:])
         if (command := WRITING.get(name)) is not None:
             if not self.is_master:
                 return READ_ONLY
-            return NO_REPLICAS if self.refusals else execute(command, self.data, rest)
+            return NO_REPLICAS if self.refusals else execute(command, self.data, words[1:])
         return unknown(name)
 
     def _time(self, words: Sequence[bytes]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Protocol
 
@@ -34,12 +35,14 @@ class Pipe:
         if self._is_ended:
             return
         chance = self._chance
-        while data:
-            size = len(data)
-            if size > 1 and chance.random() < 0.15:
-                size = chance.randrange(1, size)
+        size = len(data)
+        while size > 1 and chance.random() < 0.15:
+            size = chance.randrange(1, size)
             self._bring(data[:size])
             data = data[size:]
+            size = len(data)
+        if data:
+            self._bring(data)
 
     def after_all(self, act: Callable[[], None]) -> None:
         """Have ``act`` called when all that was sent has arrived."""
@@ -58,5 +61,11 @@ class Pipe:
         self._is_ended = True
 
     def _bring(self, piece: bytes) -> None:
-        self._last = max(self._last, self._world.now + self._weather.delay(self._chance))
-        self._world.at(self._last, lambda: None if self._is_cut else self._deliver(piece))
+        arrives = self._world.now + self._weather.delay(self._chance)
+        if arrives > self._last:
+            self._last = arrives
+        self._world.at(self._last, partial(self._arrive, piece))
+
+    def _arrive(self, piece: bytes) -> None:
+        if not self._is_cut:
+            self._deliver(piece)

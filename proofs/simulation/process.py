@@ -7,7 +7,7 @@ from math import inf
 from typing import Any
 
 from .actors import Actor, turn
-from .loop import SimulatedLoop
+from .loop import LAST_TURNS, SimulatedLoop
 from .network import Network
 from .world import World
 
@@ -57,6 +57,9 @@ class Process:
         finally:
             turn.home = before
 
+    def heard_of(self, error: Exception) -> None:
+        self.loop.troubles.append({"message": "a thread ended", "exception": error})
+
     # -- what can happen to it ---------------------------------------------------------------
 
     def pause(self, seconds: float) -> None:
@@ -94,6 +97,10 @@ class Process:
         self.is_dead = True
         for link in self.network.links_of(self):
             link.go_silent()
-        for actor in list(self.actors):
-            actor.run_on()
+        for _ in range(LAST_TURNS):
+            if not self.actors:
+                break
+            # What it does at its end may have it wait once more.
+            for actor in list(self.actors):
+                actor.run_on()
         self.loop.end()

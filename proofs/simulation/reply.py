@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,38 +40,62 @@ class Push:
     parts: list[Any]
 
 
+#: Texts that are shorter have their first line ready.
+_FEW = 512
+_HEADS = [b"$%d\r\n" % size for size in range(_FEW)]
+
 OK = Status(b"OK")
 WRONG_TYPE = Failure("WRONGTYPE Operation against a key holding the wrong kind of value")
 
 
 def written(reply: Any, protocol: int) -> bytes:
     """Return the bytes of ``reply``."""
+    parts: list[bytes] = []
+    write(reply, protocol, parts.append)
+    return b"".join(parts)
+
+
+def write(reply: Any, protocol: int, put: Callable[[bytes], object]) -> None:
+    """Have ``put`` take the bytes of ``reply``, one piece after another."""
+    # Asked for in the order of how often they come.
+    kind = type(reply)
+    if kind is bytes:
+        put(_text(reply))
+    elif reply is None:
+        put(b"_\r\n" if protocol == 3 else b"$-1\r\n")
+    elif kind is list:
+        put(b"*%d\r\n" % len(reply))
+        for part in reply:
+            if type(part) is bytes:
+                put(_text(part))
+            else:
+                write(part, protocol, put)
+    elif kind is int or kind is bool:
+        put(b":%d\r\n" % reply)
+    else:
+        _write_marked(reply, protocol, put)
+
+
+def _write_marked(reply: Any, protocol: int, put: Callable[[bytes], object]) -> None:
     match reply:
-        case bytes():
-            return b"$%d\r\n%b\r\n" % (len(reply), reply)
-        case bool() | int():
-            return b":%d\r\n" % reply
-        case None:
-            return b"_\r\n" if protocol == 3 else b"$-1\r\n"
-        case list():
-            return b"*%d\r\n%b" % (len(reply), _all_written(reply, protocol))
-        case Status(text):
-            return b"+%b\r\n" % text
-        case Failure(said):
-            return b"-%b\r\n" % said.replace("\r\n", " ").encode()
         case Verbatim(text):
-            if protocol == 3:
-                return b"=%d\r\ntxt:%b\r\n" % (len(text) + 4, text)
-            return written(text, protocol)
+            put(b"=%d\r\ntxt:%b\r\n" % (len(text) + 4, text) if protocol == 3 else _text(text))
+        case Status(text):
+            put(b"+%b\r\n" % text)
+        case Failure(said):
+            put(b"-%b\r\n" % said.replace("\r\n", " ").encode())
         case Pairs(flat):
-            head = b"%%%d\r\n" % (len(flat) // 2) if protocol == 3 else b"*%d\r\n" % len(flat)
-            return head + _all_written(flat, protocol)
+            put(b"%%%d\r\n" % (len(flat) // 2) if protocol == 3 else b"*%d\r\n" % len(flat))
+            for part in flat:
+                write(part, protocol, put)
         case Push(parts):
-            head = b">%d\r\n" if protocol == 3 else b"*%d\r\n"
-            return head % len(parts) + _all_written(parts, protocol)
+            put((b">%d\r\n" if protocol == 3 else b"*%d\r\n") % len(parts))
+            for part in parts:
+                write(part, protocol, put)
         case _:
             raise TypeError(f"{reply!r} is no reply")
 
 
-def _all_written(parts: list[Any], protocol: int) -> bytes:
-    return b"".join([written(part, protocol) for part in parts])
+def _text(text: bytes) -> bytes:
+    size = len(text)
+    return (_HEADS[size] if size < _FEW else b"$%d\r\n" % size) + text + b"\r\n"

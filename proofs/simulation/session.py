@@ -8,7 +8,7 @@ from typing import Any
 import hiredis
 
 from .node import Node, unknown
-from .reply import OK, Failure, Push, written
+from .reply import OK, Failure, Push, write, written
 
 _KINDS = {b"SUBSCRIBE": b"message", b"SSUBSCRIBE": b"smessage"}
 _ENDS = {b"UNSUBSCRIBE": b"message", b"SUNSUBSCRIBE": b"smessage"}
@@ -31,21 +31,24 @@ class Session:
         return bool(self._channels)
 
     def receive(self, data: bytes) -> None:
-        self._reader.feed(data)
-        replies: list[bytes] = []
-        while (words := self._reader.gets()) is not False:
-            replies += [written(one, self._protocol) for one in self._replies(words)]
-        if replies:
-            self._send(b"".join(replies))
+        reader, node = self._reader, self._node
+        reader.feed(data)
+        parts: list[bytes] = []
+        while (words := reader.gets()) is not False:
+            name = words[0].upper()
+            if name in _OWN:
+                for reply in self._concerning_it(name, words):
+                    write(reply, self._protocol, parts.append)
+            else:
+                write(node.execute(name, words), self._protocol, parts.append)
+        if parts:
+            self._send(b"".join(parts))
 
     def end(self) -> None:
         for kind, channel in list(self._channels):
             self._leave(kind, channel)
 
-    def _replies(self, words: Sequence[bytes]) -> list[Any]:
-        name = words[0].upper()
-        if name not in _OWN:
-            return [self._node.execute(words)]
+    def _concerning_it(self, name: bytes, words: Sequence[bytes]) -> list[Any]:
         if name in (b"SSUBSCRIBE", b"SUNSUBSCRIBE") and not self._node.is_modern:
             return [unknown(name)]
         if name in _KINDS:
