@@ -62,7 +62,7 @@ def stamp_after_load(put: Replace) -> None:
     async def land_many(self: RedisStore, landings: Any, *rest: Any) -> Any:
         moment = await self.stamp()
         for entry, _ in landings:
-            entry.stamp = entry.seen = moment
+            entry.seen = moment
         return await original(self, landings, *rest)
 
     put(RedisStore, "land_many", land_many)

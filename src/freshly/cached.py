@@ -75,7 +75,7 @@ class Cached(Handle):
 
     def wire(self, parts: Parts) -> None:
         super().wire(parts)
-        self._rows, self._instances, self._tables = Rows(parts.store), {}, {}
+        self._rows, self._instances, self._tables = Rows(parts.store, self.recipe.counts), {}, {}
         self._strangers, self._met_again = 0, False
         slow: Callable[..., Any] = self._read if self.is_async else self._read_blocking
         if self.is_async and parts.store.recall is not None and self._may_recall:
@@ -175,7 +175,7 @@ class Cached(Handle):
     def _meet(self, receiver: object) -> Rows:
         """Make the rows of an object that was not seen before. They die with it."""
         number = id(receiver)
-        rows = self._instances[number] = Rows(self._parts.store)
+        rows = self._instances[number] = Rows(self._parts.store, self.recipe.counts)
         self._tables[number] = rows.entries
         IDENTITIES.on_death(receiver, partial(self._part, number))
         self._strangers += 1

@@ -380,7 +380,7 @@ class StampsAfterTheLoad(MemoryStore):
     """What most libraries do: an entry is as new as the moment it is stored."""
 
     async def land(self, entry: Entry[Any], unless: Callable[[], bool], shape: Shape = ANY) -> bool:
-        entry.stamp = entry.seen = self.logical.reading
+        entry.seen = self.logical.reading
         return await super().land(entry, unless, shape)
 
 

@@ -382,7 +382,7 @@ async def stamps_after_the_load(story: Story) -> None:
     land = store.land
 
     async def late(entry: Any, unless: Any, *rest: Any) -> Any:
-        entry.stamp = entry.seen = store.logical.reading
+        entry.seen = store.logical.reading
         return await land(entry, lambda: False, *rest)
 
     store.land = late

@@ -200,7 +200,7 @@ def without_stamps(monkeypatch: pytest.MonkeyPatch) -> None:
     land = MemoryStore.land
 
     async def stamped_late(self: MemoryStore, entry: Any, *rest: Any) -> bool:
-        entry.stamp = entry.seen = self.logical.reading
+        entry.seen = self.logical.reading
         return await land(self, entry, *rest)
 
     monkeypatch.setattr(MemoryStore, "land", stamped_late)

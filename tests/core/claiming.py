@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from freshly.core.counts import Counts
 from freshly.core.entry import Entry
 from freshly.core.ports import Bid, Look
 from freshly.core.recipe import Call
@@ -99,4 +100,4 @@ def look(bid: Bid | None = None, *, stamp: Any = 7, entry: Entry[Any] | None = N
 
 def entry(*, early_at: float = 60.0, stale_at: float = 70.0) -> Entry[Any]:
     instants = (0.0, early_at, stale_at, 80.0, 90.0)
-    return Entry("k", "v", instants=instants, tags=("t",), stamp=7, counts=cast(Any, None))
+    return Entry("k", "v", instants=instants, tags=("t",), stamp=7, counts=Counts("f"))

@@ -1227,7 +1227,7 @@ class StampsAfterTheLoad(MemoryStore):
 
     async def land_many(self, landings: Any, shape: Shape = ANY) -> list[bool]:
         for entry, _ in landings:
-            entry.stamp = entry.seen = self.logical.reading
+            entry.seen = self.logical.reading
         return await super().land_many(landings, shape)
 
 

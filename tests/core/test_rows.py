@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from freshly import Cache
-from freshly.core.counts import Counts
+from freshly.core.counts import NOBODYS, Counts
 from freshly.core.entry import Entry
 from freshly.core.rows import MOST_SHARED, Rows
 from freshly.testing import ManualClock
@@ -72,13 +72,20 @@ async def test_what_is_gone_is_gone_for_each_of_them(cache: Cache) -> None:
     assert [one("k"), other("k")] == ["c", "c"]
 
 
-def entry() -> Entry[int]:
+OURS, OTHERS = Counts("get"), Counts("find")
+
+
+def entry(counts: Counts = OURS) -> Entry[int]:
     life = (0.0, 10.0, 10.0, 10.0, 10.0)
-    return Entry("k", 1, instants=life, tags=(), stamp=1, counts=Counts("get"))
+    return Entry("k", 1, instants=life, tags=(), stamp=1, counts=counts)
+
+
+def rows_of(counts: Counts = OURS) -> Rows:
+    return Rows(None, counts)
 
 
 def test_an_entry_leaves_every_table_at_once() -> None:
-    one, tables = entry(), [Rows(None) for _ in range(3)]
+    one, tables = entry(), [rows_of() for _ in range(3)]
     for row, rows in enumerate(tables):
         rows.bind(row, one)
     assert [rows.entries for rows in tables] == [{0: one}, {1: one}, {2: one}]
@@ -86,12 +93,12 @@ def test_an_entry_leaves_every_table_at_once() -> None:
     one.retire()
 
     assert [rows.entries for rows in tables] == [{}, {}, {}]
-    assert one.rows is None
+    assert one.rows is OURS.no_rows
     one.retire()
 
 
 def test_in_one_table_it_has_the_row_that_asked_last() -> None:
-    one, mine, other = entry(), Rows(None), Rows(None)
+    one, mine, other = entry(), rows_of(), rows_of()
 
     mine.bind(1, one)
     mine.bind(2, one)
@@ -104,7 +111,7 @@ def test_in_one_table_it_has_the_row_that_asked_last() -> None:
 
 
 def test_the_row_of_another_entry_is_left_alone() -> None:
-    former, later, mine, other = entry(), entry(), Rows(None), Rows(None)
+    former, later, mine, other = entry(), entry(), rows_of(), rows_of()
     mine.bind(1, former)
     other.bind(1, former)
     mine.bind(1, later)
@@ -115,9 +122,54 @@ def test_the_row_of_another_entry_is_left_alone() -> None:
 
 
 def test_no_more_tables_than_a_few_are_kept_alive_by_an_entry() -> None:
-    one, tables = entry(), [Rows(None) for _ in range(MOST_SHARED + 2)]
+    one, tables = entry(), [rows_of() for _ in range(MOST_SHARED + 2)]
 
     for rows in tables:
         rows.bind(1, one)
 
     assert [len(rows.entries) for rows in tables] == [0, 0, *[1] * MOST_SHARED]
+
+
+@pytest.mark.parametrize("tables", [(OURS,), (OTHERS,), (OURS, OTHERS), (OTHERS, OURS)])
+def test_whoever_finds_an_entry_it_stays_with_those_who_made_it(tables: tuple[Counts, ...]) -> None:
+    one, found_by = entry(OURS), [rows_of(counts) for counts in tables]
+
+    for place, rows in enumerate(found_by):
+        rows.bind(place, one)
+        rows.bind(place + 10, one)
+        assert one.counts is OURS
+    assert [rows.entries for rows in found_by] == [{10 + place: one} for place in range(len(tables))]
+
+    one.retire()
+
+    assert one.counts is OURS
+    assert [rows.entries for rows in found_by] == [{} for _ in tables]
+
+
+def test_what_is_nobody_s_becomes_that_of_the_first_who_finds_it() -> None:
+    """Its readers have counted its hits until then: those that stand in it are not theirs."""
+    one, first, second = entry(NOBODYS), rows_of(OURS), rows_of(OTHERS)
+    one.uses = 3
+
+    first.bind(1, one)
+    assert (one.counts, one.uses) == (OURS, 0)
+
+    one.uses = 2
+    second.bind(1, one)
+    assert (one.counts, one.uses) == (OURS, 2)
+    one.retire()
+    assert one.counts is OURS
+
+
+def test_an_entry_set_by_hand_is_the_commands_when_a_function_finds_it(cache: Cache) -> None:
+    @cache("1h", key="user:{user_id}")
+    def get_user(user_id: int) -> str:
+        return "Ada"
+
+    cache.blocking.set("user:7", "Grace", ttl="1h")
+    assert [get_user(7) for _ in range(3)] == ["Grace"] * 3
+    assert cache.stats().by_function["by hand"].hits == 3
+
+    cache.blocking.delete("user:7")
+    assert get_user(7) == "Ada"
+    assert cache.stats().by_function["by hand"].hits == 3

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from freshly import Cache
+from freshly.core.counts import Counts
 from freshly.core.entry import Entry
 from freshly.core.rows import Rows
 from freshly.stores.redis import known
@@ -255,7 +256,7 @@ async def test_many_that_come_again_ask_together_each_once(
 
 def test_so_many_rows_are_remembered_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known, "REMEMBERED", 10)
-    table, rows = KnownRows(Layout("n")), Rows(None)
+    table, rows = KnownRows(Layout("n")), Rows(None, Counts("get"))
 
     for number in range(100):
         entry: Any = Entry.__new__(Entry)
@@ -270,7 +271,7 @@ def test_so_many_rows_are_remembered_and_no_more(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize(("tags", "is_remembered"), [(3, True), (1_000, False)])
 def test_long_questions_are_not_remembered(tags: int, is_remembered: bool) -> None:
-    table, rows = KnownRows(Layout("n")), Rows(None)
+    table, rows = KnownRows(Layout("n")), Rows(None, Counts("get"))
     entry: Any = Entry.__new__(Entry)
     entry.key, entry.tags = "k", tuple(f"tag:{number}" for number in range(tags))
 

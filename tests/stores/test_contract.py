@@ -59,7 +59,7 @@ class TestMemoryInRealTimeStepped(TestMemoryInRealTime):
 
 class LandsWhatWasOvertaken(MemoryStore):
     async def land(self, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
-        entry.stamp = entry.seen = await self.stamp()
+        entry.seen = await self.stamp()
         return await super().land(entry, unless)
 
 
@@ -94,9 +94,9 @@ class JudgesOnlyTheTagsThatWereAskedFor(MemoryStore):
 
     async def land(self, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
         known = [tag for tag in entry.tags if tag in self.asked]
-        if self.logical.overtaken(entry.stamp, known, entry.key):
+        if self.logical.overtaken(entry.seen, known, entry.key):
             return False
-        entry.stamp = entry.seen = await self.stamp()
+        entry.seen = await self.stamp()
         return await super().land(entry, unless)
 
 
@@ -139,7 +139,7 @@ class PutsWithoutAMark(MemoryStore):
     async def put(self, entry: Entry[Any], *, is_stamped: bool) -> bool:
         if is_stamped:
             return await super().put(entry, is_stamped=True)
-        entry.stamp = entry.seen = await self.stamp()
+        entry.seen = await self.stamp()
         return await self.land(entry, lambda: False)
 
 
@@ -381,11 +381,11 @@ class AsksAndStoresInTwoSteps(MemoryStore):
         self.asked, self.all_invalidated, self.lock = Event(), Event(), Lock()
 
     async def land(self, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
-        if self.logical.overtaken(entry.stamp, entry.tags, entry.key):
+        if self.logical.overtaken(entry.seen, entry.tags, entry.key):
             return False
         self.asked.set()
         assert self.all_invalidated.wait(20)
-        entry.stamp = entry.seen = await self.stamp()
+        entry.seen = await self.stamp()
         self._add(entry)
         return True
 

@@ -493,12 +493,12 @@ async def test_an_entry_never_gets_into_the_rows_of_another_store() -> None:
     former, later = MemoryStore(ManualClock()), MemoryStore(ManualClock())
     entry = _entry("key", stamp=former.logical.reading)
     await former.land(entry, lambda: False)
-    rows = Rows(later)
+    rows = Rows(later, Counts("get"))
 
     former.bind(entry, rows, 1)
     assert rows.entries == {}
 
-    mine = Rows(former)
+    mine = Rows(former, entry.counts)
     former.bind(entry, mine, 1)
     assert mine.entries.get(1) is entry
 

@@ -385,7 +385,7 @@ class Bound:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self.rows = Rows(desk)
+        self.rows = Rows(desk, Counts("get"))
         self.entry = desk.keeps("key", "a")
         self.tie()
 

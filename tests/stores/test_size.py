@@ -20,7 +20,7 @@ ENTRIES = 7_812
 
 def test_an_entry_has_no_slot_for_what_only_few_entries_need() -> None:
     """Each slot is eight bytes in every entry. Put it into a subclass, or into ``_life``."""
-    assert len(Entry.__slots__) <= 12
+    assert len(Entry.__slots__) <= 10
 
 
 def test_what_stands_beside_a_key_and_a_value_is_small() -> None:
@@ -42,4 +42,4 @@ def test_what_stands_beside_a_key_and_a_value_is_small() -> None:
         tracemalloc.stop()
 
     assert cache.stats().entries == ENTRIES
-    assert used - sys.getsizeof("k1000000") < 280
+    assert used - sys.getsizeof("k1000000") < 264

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from .entry import Entry
+if TYPE_CHECKING:
+    from .entry import Entry
 
 
 class Counts:
@@ -20,6 +22,7 @@ class Counts:
         "loads",
         "misses",
         "name",
+        "no_rows",
         "overtaken",
         "refreshes_dropped",
         "retired_hits",
@@ -28,10 +31,12 @@ class Counts:
         "waits",
     )
 
-    _COUNTED = tuple(sorted({*__slots__} - {"name"}))
+    _COUNTED = tuple(sorted({*__slots__} - {"name", "no_rows"}))
 
     def __init__(self, name: str) -> None:
         self.name = name
+        #: What the entries have that no table has.
+        self.no_rows = NoRows(self)
         self.retired_hits = 0
         self.stale_hits = 0
         self.misses = 0
@@ -64,6 +69,18 @@ class Counts:
             timeouts=self.timeouts,
             refreshes_dropped=self.refreshes_dropped,
         )
+
+
+class NoRows:
+    """The rows of an entry that no table has; ``counts`` is whose entry it is."""
+
+    __slots__ = ("counts",)
+
+    def __init__(self, counts: Counts) -> None:
+        self.counts = counts
+
+    def forget(self, entry: Entry[Any]) -> None:
+        """There is nothing to take out."""
 
 
 #: The counts of entries whose readers count for themselves.

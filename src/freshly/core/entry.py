@@ -13,7 +13,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from .counts import Counts
+    from .counts import Counts, NoRows
     from .raised import Raised
     from .rows import Rows, SharedRows
 
@@ -32,11 +32,12 @@ class Entry(Generic[T]):
     ``born <= early_at <= stale_at <= expires_at <= dead_at``. At an instant itself the later
     state holds: at ``stale_at`` the value is already stale.
 
-    ``stamp`` is the reading of the store's logical clock taken before the load that made ``value``;
-    ``seen`` the reading at which the entry was last found valid. ``load_seconds`` is how long
+    ``seen`` is the reading of the store's logical clock at which the entry was last found valid: at
+    first its stamp, which was taken before the load that made ``value``. ``load_seconds`` is how long
     the load took. ``uses`` counts the hits. The other fields serve the hit path: ``next_at`` is
     the first instant at which a read has to think, ``rows`` and ``row`` say where a decorated
-    function finds the entry by its raw arguments, ``noted`` belongs to the eviction.
+    function finds the entry by its raw arguments, ``noted`` belongs to the eviction. Rows know whose
+    hits ``uses`` are, which is ``counts``.
 
     ``raised`` is set if the loader did not return but raised what is cached as its answer; then
     ``value`` is ``None``, and a read raises it anew. ``etag`` is the validator that the source gave
@@ -51,14 +52,12 @@ class Entry(Generic[T]):
 
     __slots__ = (
         "_life",
-        "counts",
         "key",
         "next_at",
         "noted",
         "row",
         "rows",
         "seen",
-        "stamp",
         "tags",
         "uses",
         "value",
@@ -84,12 +83,16 @@ class Entry(Generic[T]):
         )
         self.next_at = early_at
         self.tags = tags
-        self.stamp = self.seen = stamp
-        self.counts = counts
+        self.seen = stamp
         self.uses = 0
         self.noted: int | None = None
-        self.rows: Rows | SharedRows | None = None
+        self.rows: NoRows | Rows | SharedRows = counts.no_rows
         self.row: Hashable = None
+
+    @property
+    def counts(self) -> Counts:
+        """The counts of the function, or of the commands, whose entry it is."""
+        return self.rows.counts
 
     @property
     def valid_at(self) -> Any:
@@ -164,8 +167,7 @@ class Entry(Generic[T]):
 
     def retire(self) -> None:
         """Take the entry off the hit path: it has left the store."""
-        if self.rows is not None:
-            self.rows.forget(self)
+        self.rows.forget(self)
 
     def __repr__(self) -> str:
         return f"<Entry {self.key!r} tags={self.tags!r} born={self.born:g} dead_at={self.dead_at:g}>"

@@ -11,7 +11,6 @@ from typing import Any
 
 from ..errors import ConfigurationError, DeadlockError, NotModified, StoreError
 from .claim import Claims
-from .counts import NOBODYS
 from .entry import Entry
 from .events import Emit, Loaded, LoadFailed, StoreFailed
 from .flight import Flight, Flights
@@ -240,9 +239,6 @@ class Pilot:
 def bind(store: Store, call: Call, entry: Entry[Any]) -> None:
     """Let the hit path of the function find ``entry``, if it does there what the entry needs."""
     if call.rows is not None and entry.slides == call.recipe.slides:
-        if entry.counts is NOBODYS:
-            # Its hits so far were counted where they were; the quick ones are counted in it.
-            entry.counts, entry.uses = call.recipe.counts, 0
         store.bind(entry, call.rows, call.row)
 
 

@@ -287,7 +287,7 @@ class Writes:
         for put in contested:
             entry = put.entry
             look = await self.store.look(entry.key, entry.tags, put.shape)
-            if not look.overtakes(entry.stamp, entry.tags, entry.key):
+            if not look.overtakes(entry.seen, entry.tags, entry.key):
                 good.add(id(put))
         return _Puts(base, good, {id(put) for put in contested})
 
@@ -297,7 +297,7 @@ class Writes:
         if is_good and id(put) in puts.contested:
             reading = await self.store.stamp()
             is_good = id(put) in puts.good and self.store.follows(puts.base, reading, puts.advances)
-            entry.stamp = entry.seen = reading
+            entry.seen = reading
         if is_good and await self.store.put(entry, is_stamped=True, shape=put.shape):
             self._pauses.end(entry.key)
         else:

@@ -171,7 +171,7 @@ class MemoryStore(OneByOne):
     async def land(self, entry: Entry[Any], unless: Callable[[], bool], shape: Shape = ANY) -> bool:
         weight = 0 if self._weights is None else self._weights.of(entry)
         with self._lock:
-            if unless() or self.logical.overtaken(entry.stamp, entry.tags, entry.key):
+            if unless() or self.logical.overtaken(entry.seen, entry.tags, entry.key):
                 return False
             self._add(entry, weight)
         self.wake()
@@ -180,7 +180,7 @@ class MemoryStore(OneByOne):
     async def put(self, entry: Entry[Any], *, is_stamped: bool, shape: Shape = ANY) -> bool:
         weight = 0 if self._weights is None else self._weights.of(entry)
         with self._lock:
-            if is_stamped and self.logical.overtaken(entry.stamp, entry.tags, entry.key):
+            if is_stamped and self.logical.overtaken(entry.seen, entry.tags, entry.key):
                 return False
             # The key's mark, so that a load which is running does not write over this value.
             reading = self.logical.advance(keys=(entry.key,))
@@ -188,7 +188,7 @@ class MemoryStore(OneByOne):
                 if self._is_held(entry):
                     self._drop(self._entries.get(entry.key))
                     return False
-                entry.stamp = entry.seen = reading
+                entry.seen = reading
             self._add(entry, weight)
         self.wake()
         return True

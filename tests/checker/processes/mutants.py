@@ -16,7 +16,7 @@ def stamp_after_load() -> None:
     async def land_many(self: RedisStore, landings: Any, *rest: Any) -> Any:
         moment = await self.stamp()
         for entry, _ in landings:
-            entry.stamp = entry.seen = moment
+            entry.seen = moment
         return await original(self, landings, *rest)
 
     RedisStore.land_many = land_many  # type: ignore[method-assign]

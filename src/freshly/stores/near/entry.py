@@ -25,12 +25,12 @@ class NearEntry(SpecialEntry[T]):
     """``valid_at`` is the last moment at which the far store said that it is valid.
 
     ``seen`` is the same on the clock of this process: a reading taken before the store was asked.
-    ``shape`` is by what its value was made of bytes. ``stamp`` is that of the entry it was made of.
+    ``shape`` is by what its value was made of bytes. ``stamp`` is of the entry it was made of.
     It is served unasked while the leases of all its ``buckets`` run. ``known`` is the last announcement
     of its key that was known before the far store was asked for it.
     """
 
-    __slots__ = ("_valid_at", "buckets", "known", "shape")
+    __slots__ = ("_valid_at", "buckets", "known", "shape", "stamp")
 
     def __init__(
         self,
@@ -38,12 +38,14 @@ class NearEntry(SpecialEntry[T]):
         value: T,
         *,
         shape: Shape,
+        stamp: Moment,
         valid_at: Moment,
         buckets: Sequence[int],
         known: Position | None = None,
         **common: Any,
     ) -> None:
-        super().__init__(key, value, **common)
+        super().__init__(key, value, stamp=stamp, **common)
+        self.stamp = stamp
         self.known = known
         self.buckets = buckets
         self.shape = shape
@@ -79,7 +81,7 @@ class NearEntry(SpecialEntry[T]):
             known=known,
             instants=instants,
             tags=entry.tags,
-            stamp=entry.stamp,
+            stamp=entry.seen,
             counts=counts,
             load_seconds=entry.load_seconds,
             raised=entry.raised,

@@ -14,6 +14,7 @@ from re import compile as compile_pattern
 from typing import Any
 
 from ...core.clocks import Clock
+from ...core.counts import NoRows
 from ...core.entry import Entry
 from ...core.rows import Rows
 from ...core.shape import Shape
@@ -77,7 +78,7 @@ class Shelf(MemoryStore):
         """Let the hit path find what is kept of ``entry`` under ``row``, while its ``leases`` run."""
         with self._lock:
             mine = self._entries.get(entry.key)
-            if not isinstance(mine, NearEntry) or mine.stamp is not entry.stamp:
+            if not isinstance(mine, NearEntry) or (mine is not entry and mine.stamp is not entry.seen):
                 return
             rows.bind(row, mine)
             if not rows.is_known:
@@ -86,7 +87,7 @@ class Shelf(MemoryStore):
             self._arm(mine, mine.until(leases), ahead)
 
     def arm(self, entry: NearEntry[Any], until: float, ahead: float) -> None:
-        if entry.rows is not None:
+        if not isinstance(entry.rows, NoRows):
             with self._lock:
                 self._arm(entry, until, ahead)
 

@@ -220,12 +220,10 @@ class NearStore:
         """
         entry = look.entry
         stamp = None if look.stamp is None else NearMoment.of(look.stamp, local)
-        if entry is not None:
-            entry.counts = NOBODYS
-            if shape is not UNREAD and look.now < entry.early_at:
-                near = self._keep(entry, shape, entry.seen, local, NOBODYS, look.now, known)
-                # Whoever serves the far one has it renewed.
-                entry = near if near is not None and not entry.slides else entry
+        if entry is not None and shape is not UNREAD and look.now < entry.early_at:
+            near = self._keep(entry, shape, entry.seen, local, NOBODYS, look.now, known)
+            # Whoever serves the far one has it renewed.
+            entry = near if near is not None and not entry.slides else entry
         return look._replace(entry=entry, stamp=stamp)
 
     def _keep(
@@ -286,10 +284,10 @@ class NearStore:
     ) -> list[bool]:
         stored = await self._far.land_many(landings, shape)
         for (entry, _), is_stored in zip(landings, stored, strict=True):
-            local = local_of(entry.stamp)
+            local = local_of(entry.seen)
             if is_stored and local is not None:
                 now = entry.born + entry.load_seconds
-                self._keep(entry, shape, entry.stamp, local, entry.counts, now)
+                self._keep(entry, shape, entry.seen, local, entry.counts, now)
         return stored
 
     async def put(self, entry: Entry[Any], *, is_stamped: bool, shape: Shape = ANY) -> bool:

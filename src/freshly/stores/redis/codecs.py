@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, cast
 from weakref import WeakKeyDictionary, WeakSet
 
-from ...core.counts import Counts
+from ...core.counts import NOBODYS
 from ...core.entry import Entry, Instants
 from ...core.raised import Raised
 from ...core.shape import Shape
@@ -28,7 +28,6 @@ from .refusals import Refusals
 from .sliding import SlidingEntry
 
 # The entries that this store hands out are nobody's for long; their hits are counted by the engine.
-_COUNTS = Counts("redis")
 
 
 class Codecs:
@@ -183,7 +182,7 @@ class Codecs:
 
     def _marks(self, entry: Entry[Any], key_at: Position | None) -> Iterable[Mark]:
         """Return the stamps of ``entry`` with the tags that they serve; that of its key first."""
-        moment: Moment = entry.stamp
+        moment: Moment = entry.seen
         layout, home = self._layout, self._layout.bucket_of(entry.key)
         own: dict[int, list[str]] = {} if key_at else {home: []}
         inherited: dict[tuple[int, Position], list[str]] = {}
@@ -242,7 +241,7 @@ def entry_of(key: str, value: Any, frame: Frame, tags: tuple[str, ...], moment: 
         "instants": instants,
         "tags": tags,
         "stamp": moment,
-        "counts": _COUNTS,
+        "counts": NOBODYS,
         "load_seconds": seconds,
     }
     if frame.kind == EXCEPTION:

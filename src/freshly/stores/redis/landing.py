@@ -30,7 +30,7 @@ class Landing(NamedTuple):
 
     def call(self, layout: Layout) -> Call:
         entry, home = self.entry, layout.bucket_of(self.entry.key)
-        moment: Moment = entry.stamp
+        moment: Moment = entry.seen
         stamps: list[bytes | str | int] = [KEY + encoded(entry.key), self.key_at.sequence]
         for tag in entry.tags:
             position = moment.position(tag, layout.bucket_of(tag))
@@ -47,7 +47,7 @@ class Landing(NamedTuple):
 
     def is_overtaken(self, layout: Layout, reading: Reading) -> bool:
         """Return whether its key or one of its tags was invalidated since, by ``reading``."""
-        moment, key = self.entry.stamp, self.entry.key
+        moment, key = self.entry.seen, self.entry.key
         tags_hold = all(
             reading.is_tag_valid(tag, moment.position(tag, layout.bucket_of(tag)))
             for tag in self.entry.tags

@@ -42,7 +42,7 @@ class Landings:
             return [self._keep(entry, unless) for entry, unless in landings]
         sent: list[Landing] = []
         for place, (entry, unless) in enumerate(landings):
-            moment: Moment = entry.stamp
+            moment: Moment = entry.seen
             data = self._hub.codecs.pack(entry, shape) if moment.is_storable else None
             if data is not None and not unless():
                 at = moment.positions[self._layout.bucket_of(entry.key)]
@@ -53,7 +53,7 @@ class Landings:
 
     def _keep(self, entry: Entry[Any], unless: Callable[[], bool]) -> bool:
         """Keep an entry in the process. Whoever reads it asks the server whether it is valid."""
-        if unless() or not entry.stamp.is_storable:
+        if unless() or not entry.seen.is_storable:
             return False
         value = entry.value if entry.raised is None else entry.raised
         self._hub.kept.put(entry.key, self._hub.codecs.frame(entry, b"", b""), value)
@@ -65,7 +65,7 @@ class Landings:
         if is_stamped:
             keys, tags = [entry.key for entry in entries], [t for e in entries for t in e.tags]
             reading = await self._looks.names(keys, tags, is_whole=False)
-            fits = [not reading.overtakes(entry.stamp, entry.tags, entry.key) for entry in entries]
+            fits = [not reading.overtakes(entry.seen, entry.tags, entry.key) for entry in entries]
         else:
             fits = [True] * len(entries)
         chosen = [entry for entry, fit in zip(entries, fits, strict=True) if fit]
@@ -82,7 +82,7 @@ class Landings:
         reading = batch.reading(stamped.first, self._hub.shift)
         if not is_stamped:
             for entry in entries:
-                entry.stamp = entry.seen = reading.moment
+                entry.seen = reading.moment
         held = HeldInReading(self._layout, reading)
         sent: list[Landing] = []
         replaced: list[str] = []
@@ -91,7 +91,7 @@ class Landings:
                 replaced.append(entry.key)
                 continue
             position, former = stamped.names[KEY + encoded(entry.key)]
-            taken = entry.stamp.positions.get(self._layout.bucket_of(entry.key))
+            taken = entry.seen.positions.get(self._layout.bucket_of(entry.key))
             if taken is None or taken.nonce != position.nonce:
                 continue
             if is_stamped and former > taken.sequence:

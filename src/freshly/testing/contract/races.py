@@ -142,7 +142,7 @@ class Races(Bench):
         outer = await store.look("outer", ["o"])
         inner = await self.load_and_look(store, "inner", tags=["i"])
         entry = self.entry(outer, "outer", tags=["o", "i"])
-        entry.stamp = entry.seen = store.inherit(entry.stamp, [(("i",), inner.valid_at)])
+        entry.seen = store.inherit(entry.seen, [(("i",), inner.valid_at)])
         assert await store.land(entry, never)
         assert await self.value(store, "outer") == "value"
 
@@ -161,7 +161,7 @@ class Races(Bench):
         inner = await self.load_and_look(store, "inner", tags=["i"])
         await store.invalidate(["i"])
         entry = self.entry(outer, "outer", tags=["o", "i"])
-        entry.stamp = entry.seen = store.inherit(entry.stamp, [(("i",), inner.valid_at)])
+        entry.seen = store.inherit(entry.seen, [(("i",), inner.valid_at)])
 
         await store.land(entry, never)
 
@@ -174,7 +174,7 @@ class Races(Bench):
         outer = await store.look("outer", ["o"])
         await store.invalidate(["i"])
         entry = self.entry(outer, "outer", tags=["o", "i"])
-        entry.stamp = entry.seen = store.inherit(entry.stamp, [(("i",), None)])
+        entry.seen = store.inherit(entry.seen, [(("i",), None)])
 
         await store.land(entry, never)
 
@@ -240,7 +240,7 @@ class Races(Bench):
         await self.load(store, "valid", tags=["a"])
         await store.invalidate([f"another:{number}" for number in range(30_000)])
 
-        await store.tidy(lambda: overtaken.stamp)
+        await store.tidy(lambda: overtaken.seen)
         assert not await store.land(overtaken, never)
         await store.tidy(lambda: None)
         assert not await store.put(overtaken, is_stamped=True)
@@ -252,7 +252,7 @@ class Races(Bench):
         running = self.entry(await store.look("key", ["a"]), "key", tags=["a"])
         await store.invalidate([f"another:{number}" for number in range(30_000)])
 
-        await store.tidy(lambda: running.stamp)
+        await store.tidy(lambda: running.seen)
 
         assert await store.land(running, never)
         assert await self.value(store, "key", ["a"]) == "value"
