@@ -18,9 +18,6 @@ _UNANSWERED = "a look without an answer is asked for its stamp before"
 
 ARGUED: dict[str, str] = {
     "carrier fly_many: True: False": "nobody waits for a carrier, but for the flights that it carries",
-    "containers container_of: home_of(cls) == 'zoneinfo' and cls not in CONTAINERS: Or": (
-        "then the class of time zones is noted when another one is asked for, or once more"
-    ),
     "duration _choices: len(UNIT_MS) + 1: Sub": "a text of five or six units is never the shortest",
     "duration _decimals: int(exponent) > 0: GtE": "no float is written with an exponent of 0",
     "engine _always_overtakes: True: False": _UNANSWERED,

@@ -115,7 +115,7 @@ def _copied(look: Look) -> Look:
     if look.entry is None:
         return look
     entry = copy(look.entry)
-    entry.counts, entry.uses = NOBODYS, 0
+    entry.rows, entry.uses = NOBODYS.no_rows, 0
     return look._replace(entry=entry)
 
 

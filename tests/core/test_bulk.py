@@ -603,6 +603,36 @@ class TestErrors:
             (LoadFailed, "b"),
             (Loaded, "c"),
         ]
+        assert cache.stats().load_errors == 1
+
+    async def test_that_the_loader_raises_are_told_of_for_each_key(
+        self, cache: Cache, read: Reader, source: Source
+    ) -> None:
+        events: list[LoadFailed] = []
+        cache.observe(events.append, LoadFailed)
+        source.is_down = True
+
+        with pytest.raises(ConnectionError):
+            await read.many("ab")
+
+        assert [event.key for event in events] == ["a", "b"]
+        assert cache.stats().load_errors == 1  # of one loader
+
+    async def test_there_are_none_of_values_that_are_not_kept(
+        self, cache: Cache, read: Reader, source: Source, step: Stepper
+    ) -> None:
+        events: list[Any] = []
+        cache.observe(events.append)
+        reader = step.start(read.many("ab", condition=lambda result: False))
+        await step.reached("loading")
+        step.go("loading")
+
+        assert await reader == {"a": "a1", "b": "b1"}
+        assert [(type(event), event.key, event.stored) for event in events] == [
+            (Loaded, "a", False),
+            (Loaded, "b", False),
+        ]
+        assert cache.stats().load_errors == 0
 
     async def test_are_answered_with_expired_values_within_grace(
         self, cache: Cache, source: Source, clock: ManualClock, step: Stepper
@@ -628,6 +658,40 @@ class TestErrors:
         step.go("loading")
 
         assert await reader == {"a": "a1", "b": "b2"}
+
+    async def test_that_the_loader_raises_let_the_expired_values_of_all_stand_in(
+        self, cache: Cache, source: Source, clock: ManualClock
+    ) -> None:
+        read = Reader(cache, source, ttl="1m", grace="1h")
+        await read.filled("ab")
+        clock.advance("1m")
+        source.is_down = True
+
+        assert await read.many("ab") == {"a": "a1", "b": "b1"}
+        assert source.asked == ["ab", "ab"]
+
+    async def test_are_over_with_the_next_load_that_goes_well(
+        self, cache: Cache, clock: ManualClock
+    ) -> None:
+        """The pause in which expired values spare the source is one after a failure."""
+        version, is_down = 1, False
+
+        @cache.many("1m", key="{name}", grace="1h", retry_after="1h")
+        async def get(names: list[str]) -> dict[str, int]:
+            if is_down:
+                raise ConnectionError("down")
+            return dict.fromkeys(names, version)
+
+        await get(["a", "b"])
+        clock.advance("1m")
+        is_down = True
+        assert await get(["a", "b"]) == {"a": 1, "b": 1}
+        is_down, version = False, 2
+        assert await get.refresh(["a"]) == {"a": 2}
+        version = 3
+        clock.advance("1m")
+
+        assert await get(["a", "b"]) == {"a": 3, "b": 1}
 
 
 class TestWhatThereIsNot:
@@ -1089,6 +1153,85 @@ class TestNesting:
         outcomes = await asyncio.gather(one, other, return_exceptions=True)
 
         assert DeadlockError in [type(outcome) for outcome in outcomes]
+
+    async def test_a_mistake_in_the_code_is_not_hidden_by_expired_values(
+        self, cache: Cache, clock: ManualClock
+    ) -> None:
+        async def load(keys: list[str]) -> dict[str, Any]:
+            return {"a": 1, "b": 2}
+
+        async def load_itself(keys: list[str]) -> dict[str, Any]:
+            return await cache.get_or_set_many(["b"], load)
+
+        await cache.get_or_set_many(["a", "b"], load, "1m", grace="1h")
+        clock.advance("1m")
+
+        with pytest.raises(DeadlockError, match="would wait for itself"):
+            await cache.get_or_set_many(["a", "b"], load_itself, "1m", grace="1h")
+
+    async def test_a_wait_that_was_refused_keeps_nobody_from_waiting_for_who_was_refused(
+        self, cache: Cache, step: Stepper
+    ) -> None:
+        """
+        1 b loads
+        2 a loads, reads both and is refused: it would wait for itself; it goes on without
+        3 b reads a, which does not wait for b any more
+        """
+
+        async def load_a() -> str:
+            with pytest.raises(DeadlockError):
+                await cache.get_or_set_many(["b", "a"], lambda keys: {})
+            await step.stop("a")
+            return "a"
+
+        async def load_b() -> str:
+            await step.stop("b")
+            return "b" + await cache.get_or_set("a", load_a)
+
+        of_b = step.start(cache.get_or_set("b", load_b))
+        await step.reached("b")
+        of_a = step.start(cache.get_or_set("a", load_a))
+        await step.reached("a")
+        step.go("b")
+        await step.settle()
+        step.go("a")
+
+        assert [await step.ended(of_a), await step.ended(of_b)] == ["a", "ba"]
+
+    async def test_a_wait_that_was_given_up_keeps_nobody_from_waiting_for_who_gave_it_up(
+        self, cache: Cache, clock: ManualClock, step: Stepper
+    ) -> None:
+        """
+        1 b loads
+        2 a loads, and reads b; that takes too long, and a is given the older b
+        3 b reads a, which does not wait for b any more
+        """
+
+        async def load_b(keys: list[str]) -> dict[str, str]:
+            await step.stop("b")
+            return {"b": "b" + await cache.get_or_set("a", load_a)}
+
+        async def load_a() -> str:
+            found = await read_b(soft_timeout="1s")
+            await step.stop("a")
+            return "a" + found["b"]
+
+        def read_b(**options: Any) -> Coroutine[Any, Any, dict[str, str]]:
+            return cache.get_or_set_many(["b"], load_b, "1m", grace="1h", **options)
+
+        await cache.get_or_set_many(["b"], lambda keys: {"b": "old"}, "1m", grace="1h")
+        clock.advance("1m")
+        of_b = step.start(read_b())
+        await step.reached("b")
+        of_a = step.start(cache.get_or_set("a", load_a))
+        await step.settle()
+        clock.advance("1s")
+        await step.reached("a")
+        step.go("b")
+        await step.settle()
+        step.go("a")
+
+        assert [await step.ended(of_a), await step.ended(of_b)] == ["aold", {"b": "baold"}]
 
 
 class TestClosing:

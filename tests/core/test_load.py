@@ -122,6 +122,15 @@ class TestWhatItCollects:
         assert one.tags == ("a", "b", "c")
         assert list(one.handed_on) == [(("b", "c"), 3)]
 
+    def test_of_an_entry_the_reading_at_which_it_was_found_valid(self) -> None:
+        one, found = load(), entry()
+        found.seen = 9
+
+        with inside(one):
+            note_hit(OWNER, found, 5.0)
+
+        assert list(one.handed_on) == [(("t",), 9)]
+
     def test_what_one_part_is_the_whole_is(self) -> None:
         one = load()
         assert (one.made_from_stale, one.held_until) == (False, None)

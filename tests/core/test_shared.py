@@ -157,6 +157,22 @@ class TestLeases:
             assert step.visits("loading") == 1
             assert (store.leases.kept, store.leases.holders) == ({}, {})
 
+    @pytest.mark.parametrize("together", [False, True])
+    async def test_of_a_load_that_is_cancelled_run_out(
+        self, get: Functions, store: SharedStore, step: Stepper, together: bool
+    ) -> None:
+        """To give them back would take time, which who is cancelled is not given."""
+        reader: Any = step.start(get.many(["a", "b"]) if together else get.one("a"))
+        await step.reached("loading")
+        leases = dict(store.leases.holders)
+
+        reader.cancel()
+        await step.settle()
+
+        assert reader.cancelled()
+        assert store.leases.kept == {}
+        assert store.leases.holders == leases
+
 
 class TestHits:
     async def test_of_copies_are_counted_where_they_are_read(
@@ -180,6 +196,29 @@ class TestHits:
 
         renewed = [args[0] for operation, args in store.log if operation == "renew"]
         assert [[entry.key for entry in entries] for entries in renewed] == [["a"], ["a", "b"]]
+
+
+class TestJoins:
+    async def test_ask_about_tags_of_the_flight_that_the_reader_did_not_name_and_no_others(
+        self, cache: Cache, store: SharedStore, step: Stepper
+    ) -> None:
+        async def load() -> str:
+            await step.stop("loading")
+            return "a"
+
+        async def joined(*tags: str) -> list[str]:
+            readers = [
+                step.start(cache.get_or_set("k", load, "1h", tags=["t", *more])) for more in ([], tags)
+            ]
+            await step.reached("loading")
+            await step.settle()
+            store.log.clear()
+            step.go("loading")
+            assert [await step.ended(reader) for reader in readers] == ["a", "a"]
+            await cache.delete("k")
+            return [operation for operation in store.operations if operation == "overtaken"]
+
+        assert await joined("more") == []
 
 
 class TestWhatIsNear:

@@ -72,6 +72,20 @@ def test_what_was_worked_out_for_a_pattern_goes_with_it(undelivered: Undelivered
     assert not covers(undelivered, "post:7", "users")
 
 
+def test_it_is_empty_while_nothing_waits_and_nothing_has_arrived_since(
+    undelivered: Undelivered,
+) -> None:
+    assert undelivered.is_empty(undelivered.deliveries)
+
+    for waits in ({"tags": ["t"]}, {"keys": ["k"]}, {"pattern": "k*"}, {"everything": True}):
+        since = undelivered.deliveries
+        undelivered.add(**waits)
+        assert not undelivered.is_empty(since)
+        deliver(undelivered)
+        assert not undelivered.is_empty(since)
+        assert undelivered.is_empty(undelivered.deliveries)
+
+
 def test_a_tag_and_a_key_of_one_name_are_two_things(undelivered: Undelivered) -> None:
     undelivered.add(tags=["user:1"])
 

@@ -641,6 +641,7 @@ class TestVerbs:
             2: User(2, version=2),
             3: User(3, version=2),
         }
+        assert await get_users.refresh([]) == {}
         assert (await get_users([1, 2, 3]))[2].version == 2
         assert source.asked == [[1, 2], [2, 3]]
 

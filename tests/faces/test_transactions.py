@@ -993,6 +993,33 @@ class TestManyInside:
                 await cache.get_or_set_many(["a", "b"], fail_in_part)
         assert "b is down" in str(caught.value.exceptions)
 
+    async def test_an_error_that_is_kept_as_an_answer_is_one_of_many_there_too(
+        self, cache: Cache
+    ) -> None:
+        async def load(keys: list[str]) -> dict[str, Any]:
+            return {"a": 1, "b": LookupError("no b")}
+
+        async with cache.transaction():
+            found = await cache.get_or_set_many(
+                ["a", "b"], load, cache_exceptions=LookupError, on_error="return"
+            )
+
+        assert found["a"] == 1
+        assert isinstance(found["b"], LookupError)
+
+    async def test_what_is_made_of_them_in_a_load_around_is_not_kept(
+        self, cache: Cache, rows: dict[str, str]
+    ) -> None:
+        @cache("1h", key="outer")
+        async def outer() -> str:
+            async with cache.transaction():
+                found = await cache.get_or_set_many(["a"], lambda keys: rows)
+            return found["a"]
+
+        assert await outer() == "old a"
+
+        assert not await cache.exists("outer")
+
     async def test_a_loader_of_many_that_reads_one_of_its_keys_is_an_error(self, cache: Cache) -> None:
         async def load(keys: list[str]) -> dict[str, Any]:
             return {key: await cache.get_or_set(key, lambda: 1) for key in keys}

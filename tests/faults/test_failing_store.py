@@ -225,6 +225,31 @@ async def test_an_invalidation_whose_answer_is_lost_raises_though_it_was_carried
         assert await cache.get("key") is None
 
 
+async def test_landings_of_many_that_fail_cost_the_entries_only(cache: Cache) -> None:
+    events: list[object] = []
+    cache.observe(events.append)
+
+    with ChaosStore.behind(cache, Fail("land_many")):
+        assert await cache.get_or_set_many(["a", "b"], lambda keys: dict.fromkeys(keys, 1)) == {
+            "a": 1,
+            "b": 1,
+        }
+
+    assert [event.operation for event in events if isinstance(event, StoreFailed)] == ["land_many"]
+    assert [event.stored for event in events if isinstance(event, Loaded)] == [False, False]
+    assert cache.stats().entries == 0
+
+
+@pytest.mark.parametrize("operation", ["look_many", "put_many"])
+async def test_of_many_values_by_hand_none_is_stored_and_none_counted(
+    cache: Cache, operation: str
+) -> None:
+    with ChaosStore.behind(cache, Fail(operation)):
+        assert await cache.set_many({"a": 1, "b": 2}, "1h") == 0
+
+    assert await cache.get_many(["a", "b"]) == {}
+
+
 async def test_a_landing_whose_answer_is_lost_serves_its_caller_and_the_next(cache: Cache) -> None:
     loads: list[int] = []
 

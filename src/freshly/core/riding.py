@@ -258,6 +258,7 @@ class Riding:
 def _waited(call: Call, *, is_over: bool) -> float:
     """Return how long a read of ``call`` has waited, in seconds, when it waits no longer."""
     timeouts = call.recipe.timeouts
-    if timeouts is None:
-        return 0.0
-    return (timeouts.hard if is_over or timeouts.soft is None else timeouts.soft) or 0.0
+    assert timeouts is not None
+    seconds = timeouts.hard if is_over else timeouts.soft
+    assert seconds is not None
+    return seconds
