@@ -10,7 +10,16 @@ runs none of our code but its own few lines:
             except KeyError:
                 pass
             else:
-                if entry.next_at > (at := now()) and (entry.seen == clock.gate or holds(entry, at)):
+                if entry.next_at > (at := now()):
+                    if entry.seen != (gate := clock.gate):
+                        if (
+                            gate is not None
+                            and clock.are_unmarked(entry.tags)
+                            and entry.seen >= clock.floor
+                        ):
+                            entry.seen = gate
+                        elif not holds(entry, at):
+                            return await slow((user_id, page))
                     if flights.loads:
                         note(owner, entry, at)
                     entry.uses += 1
@@ -20,7 +29,9 @@ runs none of our code but its own few lines:
 Line by line: the raw arguments are the key only if they are of types for which equal means the
 same (``1 == True == 1.0``, so only exact types pass); ``next_at`` is the next instant at which a
 read has to think; ``seen == gate`` says that nothing at all was invalidated since this entry was
-last looked at; inside a running load the hit hands its tags on. All else is on the slow way.
+last looked at. If something was, but nothing that has one of its tags, the entry has seen that now.
+What else there is to ask ``LogicalClock.holds`` asks; the order of the questions is told there.
+Inside a running load the hit hands its tags on. All else is on the slow way.
 
 An argument that is annotated with a flat class (``core/flat.py``) is its fields. ``source_of``
 shows what was written.
@@ -174,10 +185,11 @@ def _put_in_defaults(wrapper: FunctionType, parameters: Sequence[Parameter]) -> 
 def _source(parameters: Sequence[Parameter], plan: Plan) -> str:
     colour, wait = ("async ", "await ") if plan.is_async else ("", "")
     values = "".join(f"{parameter.name}, " for parameter in parameters)
+    slow = f"return {wait}§slow(({values}))"
     lines = [
         f"{colour}def §wrapper({_declaration(parameters)}):",
-        *_hit(plan),
-        f"    return {wait}§slow(({values}))",
+        *_hit(plan, slow),
+        f"    {slow}",
         "",
         "def §uncached(§values):",
         *([f"    ({values}) = §values"] if parameters else []),
@@ -187,7 +199,7 @@ def _source(parameters: Sequence[Parameter], plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def _hit(plan: Plan) -> list[str]:
+def _hit(plan: Plan, slow: str) -> list[str]:
     if plan.row is None:
         return []
     words = [word for name in plan.row for word in _words(name, plan)]
@@ -214,9 +226,16 @@ def _hit(plan: Plan) -> list[str]:
         "        except §KeyError:",
         "            pass",
         "        else:",
-        "            if §entry.next_at > (§at := §now()) and (",
-        "                §entry.seen == §clock.gate or §holds(§entry, §at)",
-        "            ):",
+        "            if §entry.next_at > (§at := §now()):",
+        "                if §entry.seen != (§gate := §clock.gate):",
+        "                    if (",
+        "                        §gate is not None",
+        "                        and §clock.are_unmarked(§entry.tags)",
+        "                        and §entry.seen >= §clock.floor",
+        "                    ):",
+        "                        §entry.seen = §gate",
+        "                    elif not §holds(§entry, §at):",
+        f"                        {slow}",
         "                if §flights.loads:",
         "                    §note(§owner, §entry, §at)",
         "                §entry.uses += 1",

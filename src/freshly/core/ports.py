@@ -60,7 +60,10 @@ class Gate(Protocol):
 
     @property
     def gate(self) -> int | None:
-        """What an entry must have ``seen`` to be served; ``None`` while every read has to look."""
+        """What an entry must have ``seen`` to be served; ``None`` while every read has to look.
+
+        While it is a reading, this is a logical clock: the hit path asks it for marks and floor.
+        """
         ...
 
     def holds(self, entry: Entry[Any], now: float) -> bool:

@@ -39,7 +39,6 @@ class LogicalClock:
     """
 
     __slots__ = (
-        "_are_unmarked",
         "_detours",
         "_hard",
         "_keys",
@@ -48,6 +47,7 @@ class LogicalClock:
         "_open",
         "_patterns",
         "_soft",
+        "are_unmarked",
         "floor",
         "gate",
         "has_detours",
@@ -68,9 +68,10 @@ class LogicalClock:
         #: Whether there is any, as a plain answer.
         self.has_detours = False
         # The names of the hard marks once more. A set tells sooner than a dict that it has none of some
-        # tags, and whether it has is the second look of a hit.
+        # tags, and whether it has is the second look of a hit. It sees the gate before these, and the
+        # floor after them.
         self._marked: set[str] = set()
-        self._are_unmarked: Callable[[Iterable[str]], bool] = self._marked.isdisjoint
+        self.are_unmarked: Callable[[Iterable[str]], bool] = self._marked.isdisjoint
         self._lock = Lock()
 
     def advance(
@@ -90,7 +91,7 @@ class LogicalClock:
                 self._marked.add(tag)
             for tag in stale:
                 self._soft[tag] = reading
-                self._are_unmarked = _nobody_knows
+                self.are_unmarked = _nobody_knows
             for key in keys:
                 self._keys[key] = reading
             if pattern is not None:
@@ -139,9 +140,12 @@ class LogicalClock:
         return True
 
     def holds(self, entry: Entry[Any], now: float) -> bool:
-        """Return whether a hit may take ``entry`` at ``now``: the second look of the hit path."""
+        """Return whether a hit may take ``entry`` at ``now``: the second look of the hit path.
+
+        The written function has its first half in it, and asks here what that does not tell.
+        """
         # The gate before the marks, and the marks before the floor, as they are written the other way.
-        reading, are_unmarked = self.gate, self._are_unmarked
+        reading, are_unmarked = self.gate, self.are_unmarked
         if reading is None:
             return False
         # As ``settle`` does, without a call of its own for entries none of whose tags has a mark.
@@ -156,7 +160,7 @@ class LogicalClock:
         """Have every read of what has one of these names take the long way, until the end is called."""
         names = tuple(tags), tuple(keys)
         with self._lock:
-            self._are_unmarked = _nobody_knows
+            self.are_unmarked = _nobody_knows
             self._detours.begin(*names, everything=everything)
             self.has_detours = True
 
@@ -208,7 +212,7 @@ class LogicalClock:
 
     def _choose_second_look(self) -> None:
         is_plain = not self.has_detours and not self._soft
-        self._are_unmarked = self._marked.isdisjoint if is_plain else _nobody_knows
+        self.are_unmarked = self._marked.isdisjoint if is_plain else _nobody_knows
 
 
 def _nobody_knows(tags: Iterable[str]) -> bool:
