@@ -15,8 +15,11 @@ from .mutants import MUTANTS
 from .plan import Plan, plan_of
 from .run import Outcome, run
 
-#: Histories of one errand of a worker, and between two collections of what they leave.
+#: Histories between two collections of what they leave.
 BATCH = 20
+#: Histories of one errand of a worker at most: to put the simulation under the code takes as long as
+#: half of one.
+ERRAND = 100
 
 
 @dataclass
@@ -86,7 +89,9 @@ def campaign(
 
 
 def _parts(seeds: range, workers: int, mutant: str, profile: str) -> Iterator[Sum]:
-    batches = [seeds[start : start + BATCH] for start in range(0, len(seeds), BATCH)]
+    # Small ones for few seeds, so that no worker has nothing to do at the end.
+    size = max(BATCH, min(ERRAND, len(seeds) // (4 * workers)))
+    batches = [seeds[start : start + size] for start in range(0, len(seeds), size)]
     if workers == 1:
         for batch in batches:
             yield play(batch, mutant, profile=profile)

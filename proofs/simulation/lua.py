@@ -19,32 +19,52 @@ Call = Callable[[Sequence[bytes]], Any]
 
 _PRELUDE = b"""
 local ask, pack, sha1hex = ...
+local function gathered(first, ...)
+  if first == true then return { ... } end
+  return first
+end
+local function quiet(...) return gathered(ask(...)) end
 local function raising(...)
-  local reply = ask(...)
+  local reply = gathered(ask(...))
   if type(reply) == 'table' and reply.err then error(reply, 0) end
   return reply
 end
-redis = { call = raising, pcall = function(...) return ask(...) end,
+local function spread(reply)
+  if type(reply) ~= 'table' then return reply end
+  if reply.err then return 'err', reply.err end
+  if reply.ok then return 'ok', reply.ok end
+  -- A list ends before its first nil.
+  local count = 0
+  while reply[count + 1] ~= nil do count = count + 1 end
+  return true, count, unpack(reply, 1, count)
+end
+redis = { call = raising, pcall = quiet,
           sha1hex = sha1hex,
           error_reply = function(said) return { err = said } end,
           status_reply = function(said) return { ok = said } end }
 cmsgpack = { pack = pack }
-return function(script, keys, arguments)
+local function run(script, keys, arguments)
   local went_well, reply = pcall(script, keys, arguments)
-  if went_well or (type(reply) == 'table' and reply.err) then return reply end
-  return { err = 'ERR ' .. tostring(reply) }
+  if went_well or (type(reply) == 'table' and reply.err) then return spread(reply) end
+  return 'err', 'ERR ' .. tostring(reply)
 end
+return run, spread
 """
+
+#: A longer list crosses over as a table.
+_FEW = 100
 
 
 class Scripts:
     """A Lua state, and the scripts that were compiled in it. One runs at a time."""
 
     def __init__(self) -> None:
-        self._lua = LuaRuntime(encoding=None, register_eval=False)
+        self._lua = LuaRuntime(encoding=None, register_eval=False, unpack_returned_tuples=True)
         self._call: Call | None = None
         loaded = self._lua.eval(b"loadstring")(_PRELUDE)
-        self._run = loaded(self._ask, self._packed, _sha1hex)
+        # What both return, and what calls get, are several values where it is a list: to reach into a
+        # table from the other side takes longer.
+        self._run, self._spread = loaded(self._ask, self._packed, _sha1hex)
         self._compiled: dict[bytes, Any] = {}
 
     def run(self, source: bytes, keys: Sequence[bytes], arguments: Sequence[bytes], call: Call) -> Any:
@@ -67,14 +87,18 @@ class Scripts:
     def _ask(self, *words: Any) -> Any:
         assert self._call is not None
         reply = self._call([w if type(w) is bytes else _as_argument(w) for w in words])
-        return reply if type(reply) is bytes else self._to_lua(reply)
+        if type(reply) is bytes:
+            return reply
+        if type(reply) is list and len(reply) <= _FEW:
+            return True, *[part if type(part) is bytes else self._to_lua(part) for part in reply]
+        return self._to_lua(reply)
 
     def _to_lua(self, reply: Any) -> Any:
+        if reply is None:
+            return False
         match reply:
             case bytes():
                 return reply
-            case None:
-                return False
             case bool():
                 return int(reply)
             case list():
@@ -91,36 +115,28 @@ class Scripts:
                 return reply
 
     def _from_lua(self, reply: Any) -> Any:
-        if isinstance(reply, bytes):
+        if type(reply) is bytes:
             return reply
         if reply is None or reply is False:
             return None
         if reply is True:
             return 1
-        if isinstance(reply, int | float):
+        if isinstance(reply, (int, float)):
             return int(reply)
-        if lua_type(reply) != "table":
-            return reply
-        if (said := reply[b"err"]) is not None:
-            return Failure(said.decode())
-        if (text := reply[b"ok"]) is not None:
-            return Status(text)
-        return [self._from_lua(part) for part in _list_of(reply)]
+        if type(reply) is not tuple:
+            return self._from_lua(self._spread(reply)) if lua_type(reply) == "table" else reply
+        kind, first, *rest = reply
+        if kind is True:
+            return [part if type(part) is bytes else self._from_lua(part) for part in rest]
+        return Failure(first.decode()) if kind == b"err" else Status(first)
 
     def _packed(self, table: Any) -> bytes:
-        return _msgpack(_list_of(table))
+        _, _, *parts = self._spread(table)
+        return _msgpack(parts)
 
 
 def _sha1hex(text: Any) -> bytes:
     return sha1(_as_argument(text)).hexdigest().encode()
-
-
-def _list_of(table: Any) -> list[Any]:
-    # A list ends before its first nil.
-    found: list[Any] = []
-    while (part := table[len(found) + 1]) is not None:
-        found.append(part)
-    return found
 
 
 def _as_argument(word: Any) -> bytes:

@@ -54,21 +54,21 @@ class ActorSocket:
         self._link.send(bytes(data))
 
     def recv(self, size: int) -> bytes:
-        buffer = bytearray(size)
-        return bytes(buffer[: self.recv_into(buffer)])
-
-    def recv_into(self, buffer: Any) -> int:
         if not self._data and not self._is_over:
             here().wait(self._timeout, self._enlist)
         if self._data:
-            size = min(len(buffer), len(self._data))
-            buffer[:size], self._data = self._data[:size], self._data[size:]
-            return size
+            came, self._data = self._data[:size], self._data[size:]
+            return came
         if self._error is not None:
             raise self._error
         if self._is_over:
-            return 0
+            return b""
         raise TimeoutError("timed out")
+
+    def recv_into(self, buffer: Any) -> int:
+        came = self.recv(len(buffer))
+        buffer[: len(came)] = came
+        return len(came)
 
     def shutdown(self, how: int) -> None:
         self._end()

@@ -45,9 +45,9 @@ from __future__ import annotations
 import linecache
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import update_wrapper
+from functools import lru_cache, update_wrapper
 from inspect import Parameter, signature
-from types import FunctionType, NoneType
+from types import CodeType, FunctionType, NoneType
 from typing import Any
 
 from .core.flat import Flat
@@ -168,11 +168,19 @@ def write(
     # So that tracebacks and debuggers show the lines.
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     wiring[f"{OURS}function"] = function
-    exec(compile(source, file, "exec"), wiring)
+    exec(_compiled(source, file), wiring)
     wrapper: FunctionType = wiring[f"{OURS}wrapper"]
+    # The interpreter notes in the code where it found what: each function has its own.
+    wrapper.__code__ = wrapper.__code__.replace()
     update_wrapper(wrapper, function)
     _put_in_defaults(wrapper, parameters)
     return wrapper, wiring[f"{OURS}uncached"]
+
+
+@lru_cache(maxsize=256)
+def _compiled(source: str, file: str) -> CodeType:
+    # A function that is decorated again and again, for each cache or in each call, is written once.
+    return compile(source, file, "exec")
 
 
 def _put_in_defaults(wrapper: FunctionType, parameters: Sequence[Parameter]) -> None:

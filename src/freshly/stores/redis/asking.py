@@ -128,4 +128,6 @@ class AskingTogether(Asking):
 
 
 def _each_once(names: Sequence[Sequence[str]]) -> list[str]:
+    if len(names) == 1:
+        return list(dict.fromkeys(names[0]))
     return list(dict.fromkeys([name for some in names for name in some]))

@@ -111,7 +111,7 @@ class Conversation(Talk):
     async def _ask(self, request: Request) -> Answer:
         work = partial(self._try, partial(self._errand, request))
         answer = await self.watch.ask(work, always=request.always)
-        if any(is_elsewhere(reply) for reply in answer.replies):
+        if any(map(is_elsewhere, answer.replies)):
             raise StoreError(
                 f"{self.primary.server} is a node of a cluster, and another one has a part of what was "
                 f"asked: write redis+cluster:// and a few of its nodes"
@@ -172,9 +172,9 @@ class Conversation(Talk):
             await line.hang_up()
             return None
         line.answered_at = monotonic()
-        for reply in replies:
-            if not (request.tolerant and _is_foreign(reply)) and not is_elsewhere(reply):
-                self._check(reply)
+        for refusal in [reply for reply in replies if isinstance(reply, Exception)]:
+            if not (request.tolerant and _is_foreign(refusal)) and not is_elsewhere(refusal):
+                self._check(refusal)
         assert line.fence is not None
         count = len(request.questions)
         time = _milliseconds(replies[count]) if request.timed else 0.0
@@ -217,10 +217,10 @@ class Conversation(Talk):
         """Return whether the server is another than it was, or no primary."""
         if request.proven and not self._is_proof(line, replies[-1]):
             return True
-        if any(is_not_primary(reply) for reply in replies):
+        if any(map(is_not_primary, replies)):
             return True
         # Another connection has met another primary meanwhile.
-        there = [bucket for bucket in request.buckets if bucket not in gone]
+        there = [one for one in request.buckets if one not in gone] if gone else request.buckets
         return line.fence != self.primary.fence or not self._met.all_at(line.fence, there)
 
     def _is_proof(self, line: Line, info: Any) -> bool:

@@ -22,6 +22,10 @@ from ...errors import StoreError, StoreUnreachableError
 #: What a connection may raise without there being a mistake in our code.
 FAILURES = (RedisError, OSError, TimeoutError)
 
+# Each reply is asked whether it is one of these: a union would be made anew each time.
+_NOT_PRIMARY = (ReadOnlyError, MasterDownError)
+_ELSEWHERE = (AskError, TryAgainError, ClusterDownError)
+
 
 def no_answer(server: str, error: BaseException | str) -> StoreUnreachableError:
     said = error if isinstance(error, str) else (str(error) or type(error).__name__)
@@ -62,9 +66,9 @@ def _refused(server: str, said: str) -> StoreError:
 
 def is_not_primary(error: object) -> bool:
     """Return whether an error reply says that another server is the primary now."""
-    return isinstance(error, ReadOnlyError | MasterDownError)
+    return isinstance(error, _NOT_PRIMARY)
 
 
 def is_elsewhere(error: object) -> bool:
     """Return whether a node of a cluster says that it cannot answer, and another one may."""
-    return isinstance(error, AskError | TryAgainError | ClusterDownError)
+    return isinstance(error, _ELSEWHERE)

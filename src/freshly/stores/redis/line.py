@@ -103,7 +103,7 @@ class Line:
 
     def proves(self, info: Any) -> bool:
         """Return whether ``info``, the last reply of a batch, says that the same primary answered."""
-        if not isinstance(info, bytes | str) or self.fence is None:
+        if not isinstance(info, (bytes, str)) or self.fence is None:
             return False
         text = info.encode() if isinstance(info, str) else info
         replid = self.fence.rpartition(b".")[2]

@@ -105,17 +105,18 @@ class Bucket:
         self.fence = fence
         self.server_now = server_now
         nonce = fields[NONCE]
-        #: Whether it exists, belongs to the primary that answered, and is as our scripts write it.
-        self.is_there = nonce is not None and fields[FENCE] == fence and self._is_sound()
         self.position = Position(nonce or b"", self.number(SEQUENCE))
         self.floor = self.number(FLOOR)
+        #: Whether it exists, belongs to the primary that answered, and is as our scripts write it.
+        self.is_there = nonce is not None and fields[FENCE] == fence and self._is_sound()
 
     def _is_sound(self) -> bool:
-        numbers = (SEQUENCE, FLOOR, QUARANTINE, LATEST_HOLD)
+        if self.position.sequence >= FAR or self.floor >= FAR:
+            return False
+        if self.number(QUARANTINE) >= FAR or self.number(LATEST_HOLD) >= FAR:
+            return False
         packed = self._fields[PATTERNS]
-        return all(self.number(field) < FAR for field in numbers) and (
-            packed is None or patterns_of(packed) is not None
-        )
+        return packed is None or patterns_of(packed) is not None
 
     @property
     def layout(self) -> bytes | None:
