@@ -11,9 +11,9 @@ runs none of our code but its own few lines:
                 pass
             else:
                 if entry.next_at > (at := now()):
-                    if entry.seen != (gate := clock.gate):
+                    if entry.seen != clock.gate:
                         if (
-                            gate is not None
+                            (gate := clock.gate) is not None
                             and clock.are_unmarked(entry.tags)
                             and entry.seen >= clock.floor
                         ):
@@ -235,9 +235,9 @@ def _hit(plan: Plan, slow: str) -> list[str]:
         "            pass",
         "        else:",
         "            if §entry.next_at > (§at := §now()):",
-        "                if §entry.seen != (§gate := §clock.gate):",
+        "                if §entry.seen != §clock.gate:",
         "                    if (",
-        "                        §gate is not None",
+        "                        (§gate := §clock.gate) is not None",
         "                        and §clock.are_unmarked(§entry.tags)",
         "                        and §entry.seen >= §clock.floor",
         "                    ):",
