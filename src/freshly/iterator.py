@@ -373,9 +373,12 @@ def _length(given: object) -> int:
 
 def _without_long(recipe: Recipe) -> Recipe:
     """Return ``recipe``, which keeps no sequence that is too long and asks nobody about it."""
+    is_kept = recipe.is_kept
     return replace(
         recipe,
-        is_kept=lambda arguments, result: result is not TOO_LONG and recipe.is_kept(arguments, result),
+        is_kept=lambda arguments, result: (
+            result is not TOO_LONG and (is_kept is None or is_kept(arguments, result))
+        ),
         result_tags=lambda arguments, result: (
             () if result is TOO_LONG else recipe.result_tags(arguments, result)
         ),

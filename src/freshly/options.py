@@ -169,7 +169,7 @@ def by_hand(name: str) -> Recipe:
         counts=Counts(name),
         lifetime=lambda arguments, result: Lifetime(None),
         result_tags=lambda arguments, result: (),
-        is_kept=lambda arguments, result: True,
+        is_kept=None,
         retry_after=DEFAULT_RETRY_AFTER,
     )
 
@@ -243,9 +243,9 @@ def _timeouts(options: Mapping[str, Any]) -> Timeouts | None:
 
 def _condition(
     condition: Callable[..., object] | None, names: Iterable[str]
-) -> Callable[[Arguments, Any], bool]:
+) -> Callable[[Arguments, Any], bool] | None:
     if condition is None:
-        return lambda arguments, result: True
+        return None
     if not callable(condition):
         raise ConfigurationError(
             f"condition={condition!r} cannot be called: give a function of 'result' and of "

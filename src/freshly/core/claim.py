@@ -56,11 +56,6 @@ class Claims:
         self._flights = flights
         self._emit = emit
 
-    @property
-    def are_due(self) -> bool:
-        """Whether there are other processes that may load the same."""
-        return self._store.leases is not None
-
     async def turn(self, flight: Flight, call: Call, look: Look) -> tuple[Look, bool]:
         """Return the look that the load has to begin with, and whether there is to be a load at all.
 

@@ -14,7 +14,7 @@ from .claim import Claims
 from .entry import Entry
 from .events import Emit, Loaded, LoadFailed, StoreFailed
 from .flight import Flight, Flights
-from .holds import earliest
+from .holds import FREE, earliest
 from .lifetime import Lifetime
 from .load import Load, current_load, leave_load
 from .pauses import Pauses
@@ -46,11 +46,12 @@ class Pilot:
         parent = None if flight.is_background else current_load.get()
         load = Load(self._flights, flight, parent)
         token = current_load.set(load)
-        claims = self.claims if self.claims.are_due else None
+        claims = None if self._store.leases is None else self.claims
         counts, began = call.recipe.counts, self._runtime.now()
         stored, is_ours, seconds = False, True, 0.0
         # By the tags known so far, for who would join now; again by all of them when it lands.
-        flight.held_until = look.held.until(call.tags, call.key)
+        held = look.held
+        flight.held_until = None if held is FREE else held.until(call.tags, call.key)
         try:
             if claims is not None:
                 look, is_ours = await claims.turn(flight, call, look)
@@ -161,7 +162,7 @@ class Pilot:
             tags = (*tags, *found, *load.tags)
         flight.tags = tags if len(tags) < 2 else tuple(dict.fromkeys(tags))
         flight.made_from_stale = load.made_from_stale
-        held_until = look.held.until(flight.tags, call.key)
+        held_until = None if look.held is FREE else look.held.until(flight.tags, call.key)
         if load.held_until is not None:
             held_until = earliest(held_until, load.held_until)
         flight.held_until = held_until
@@ -264,7 +265,7 @@ def _lifetime(flight: Flight, call: Call) -> Lifetime | None:
     recipe = call.recipe
     if flight.raised is not None:
         return None if recipe.answers is None else recipe.answers.lifetime(flight.raised.kind)
-    if not recipe.is_kept(call.arguments, flight.value):
+    if recipe.is_kept is not None and not recipe.is_kept(call.arguments, flight.value):
         return None
     return recipe.lifetime(call.arguments, flight.value)
 

@@ -21,8 +21,9 @@ class Recipe:
     """How to make an entry of a value, for one function.
 
     The callables get the arguments of the call by name and the value the loader returned.
-    ``lifetime`` gives ``None`` for a value that is not kept. ``answers`` tells which exceptions are
-    kept as if they were values. ``slides`` says that reads renew the value, as its lifetime has it.
+    ``lifetime`` gives ``None`` for a value that is not kept; ``is_kept``, if there is one, is asked
+    before. ``answers`` tells which exceptions are kept as if they were values. ``slides`` says that
+    reads renew the value, as its lifetime has it.
     ``give`` is what a caller gets of a stored value, ``keep`` what is stored of a loaded one.
     ``retry_after`` is in seconds; ``shape`` is what a store outside of the process makes bytes by.
     """
@@ -30,7 +31,7 @@ class Recipe:
     counts: Counts
     lifetime: Callable[[Arguments, Any], Lifetime | None]
     result_tags: Callable[[Arguments, Any], tuple[str, ...]]
-    is_kept: Callable[[Arguments, Any], bool]
+    is_kept: Callable[[Arguments, Any], bool] | None
     retry_after: float
     copy: Callable[[Any], Any] | None = None
     shape: Shape = ANY

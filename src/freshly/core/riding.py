@@ -114,6 +114,8 @@ class Riding:
             patience.run_out(until)
             self._flights.leave(flight, is_pilot=is_pilot, goes_on=self._may_go_on)
             return self._again(call, is_pilot=is_pilot, newer_only=newer_only)
+        if is_pilot and flight.error is None and not (flight.is_abandoned or flight.ended_by_close):
+            return self._arrive(flight, call)
         return await self._disembark(
             flight,
             call,
@@ -166,7 +168,10 @@ class Riding:
         newer_only: bool,
         may_stand_in: bool,
     ) -> Any:
-        """Take leave of a flight that has ended: with its value, its error, or ``AGAIN``."""
+        """Take leave of a flight that has ended: with its value, its error, or ``AGAIN``.
+
+        A pilot who has brought a value is not asked all this.
+        """
         if may_stand_in and flight.loader_failed and not self._goes_on(flight, is_pilot=is_pilot):
             return await self._stand_in(flight, call, is_pilot=is_pilot)
         if flight.ended_by_close:
@@ -181,10 +186,16 @@ class Riding:
             )
         ):
             return self._again(call, is_pilot=is_pilot, newer_only=newer_only)
+        if flight.raised is not None and not is_pilot:
+            if current_load.get() is not None:
+                hand_on(self._flights, flight)
+            raise flight.raised.anew()
+        return self._arrive(flight, call)
+
+    def _arrive(self, flight: Flight, call: Call) -> Any:
+        """Return the value of ``flight``, or raise its error, and hand its tags to the load around."""
         if current_load.get() is not None:
             hand_on(self._flights, flight)
-        if flight.raised is not None and not is_pilot:
-            raise flight.raised.anew()
         if flight.error is not None:
             flight.raise_error()
         copy = call.recipe.copy

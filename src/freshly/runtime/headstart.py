@@ -26,12 +26,6 @@ def begin(
     """
     if sys.version_info >= (3, 12):
         return asyncio.Task(coro, loop=loop, name=name, context=context, eager_start=True)
-    return _begun(loop, coro, name, context)
-
-
-def _begun(
-    loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, None], name: str, context: Context
-) -> asyncio.Task[None]:
     steps: list[Callable[[], object]] = []
     call_soon: Any = loop.call_soon
 
@@ -56,13 +50,15 @@ def _begun(
         task = asyncio.Task(coro, loop=loop, name=name, context=context)
     finally:
         del mutable.call_soon
-    me = asyncio.current_task(loop)
+    # What ``current_task`` returns, which is written in Python here.
+    tasks: Any = asyncio.tasks
+    me = tasks._current_tasks.get(loop)
     if me is not None:
-        asyncio.tasks._leave_task(loop, me)
+        tasks._leave_task(loop, me)
     try:
         for step in steps:
             context.run(step)
     finally:
         if me is not None:
-            asyncio.tasks._enter_task(loop, me)
+            tasks._enter_task(loop, me)
     return task

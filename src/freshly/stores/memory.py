@@ -63,6 +63,8 @@ class MemoryStore(OneByOne):
     recall = None
     max_staleness = 0.0
     near_stats = None
+    # Nobody else loads for these entries.
+    leases = None
 
     def __init__(
         self,
@@ -108,11 +110,6 @@ class MemoryStore(OneByOne):
     def blocking(self) -> MemoryStore:
         # Nothing here waits: awaited or stepped, it is one.
         return self
-
-    @property
-    def leases(self) -> None:
-        # Nobody else loads for these entries.
-        return None
 
     @property
     def gate(self) -> LogicalClock:
@@ -219,8 +216,9 @@ class MemoryStore(OneByOne):
             self._drop(self._entries.get(entry.key))
             self.evictions += 1
             return
-        while not self._has_room(entry.key, weight) and self._evict():
-            pass
+        if weights is not None or len(entries) >= self.max_entries:
+            while not self._has_room(entry.key, weight) and self._evict():
+                pass
         # A pass over the entries that is under way does not come by this one.
         if entry.seen != logical.reading:
             logical.settle(entry)
