@@ -14,6 +14,9 @@ _STAMPS = (
     "taken out as a mutant of the simulation"
 )
 _UNTOLD = "of a load that failed nobody is told whether it was stored"
+_CALLS = "calls are compared for being the same, and not counted"
+_LOST = "a runtime abandons what its job has not ended, a turn of the loop later"
+_ALONE = "then the instants of each life are counted the long way, and are the same"
 _UNANSWERED = "a look without an answer is asked for its stamp before"
 
 ARGUED: dict[str, str] = {
@@ -34,7 +37,14 @@ ARGUED: dict[str, str] = {
     "parameters parameters: sys.version_info >= (3, 14): Gt": _PYTHON,
     "pilot _tag: flight.stamp is not None: Is": _STAMPS,
     "stamp __init__: False: True": "then detours are asked, of which there are none",
-    "turns wake: 1: 2": "calls are compared for being the same, and not counted",
+    "turns wake: 1: 2": _CALLS,
+    "turns wake: turn.calls += 1: Sub": _CALLS,
+    "engine _take_turn: self._flights.abandon(flight): left out": _LOST,
+    "convoy _take_turn_together: self._flights.abandon(carrier): left out": _LOST,
+    "flight __init__: 1: 2": "tickets are compared with each other, and not counted",
+    "lifetime __post_init__: 4: 5": _ALONE,
+    "lifetime __post_init__: object.__setattr__(self, '_alone', self.ttl): left out": _ALONE,
+    "undelivered __init__: 0: 1": "deliveries are compared for being the same, and not counted",
     "breaker __init__: 0.0: 1.0": "it is read only after it was set, by what opens the breaker",
     "breaker answered: self.answers += 1: Sub": "answers are compared for being the same, not counted",
     "carrier _fail_rest: False: True": _UNTOLD,

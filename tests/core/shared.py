@@ -6,15 +6,19 @@ and a test gives one to ``OTHERS`` by writing it there. What was asked stands in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from typing import Any
 
 from freshly import Cache
 from freshly.core.counts import NOBODYS
+from freshly.core.entry import Entry
 from freshly.core.ports import Bid, Look
+from freshly.core.recall import Recalled
+from freshly.core.rows import Rows
 from freshly.core.shape import Shape
+from freshly.errors import StoreError
 from freshly.testing import Stepper
 from freshly.testing.around import Args, Named, Operation, StoreAround
 
@@ -25,8 +29,16 @@ class SharedStore(StoreAround):
     is_shared = True
     keeps_entries = False
 
-    def __init__(self, store: Any, *, step: Stepper | None = None, glances: bool = False) -> None:
+    def __init__(
+        self,
+        store: Any,
+        *,
+        step: Stepper | None = None,
+        glances: bool = False,
+        recalls: bool = False,
+    ) -> None:
         super().__init__(store)
+        self.recall = SharedRecall(self) if recalls else None
         self.log: list[tuple[str, Any]] = []
         self.leases = SharedLeases(self, step)
         self.glance = self._glance if glances else None
@@ -53,6 +65,10 @@ class SharedStore(StoreAround):
                 self.leases.landed([entry.key for entry, _ in args[0]])
         return answer
 
+    def bind(self, entry: Any, rows: Any, row: object) -> None:
+        if self.recall is not None:
+            self.recall.bind(entry, rows, row)
+
     def _glance(self, key: str, tags: Iterable[str], shape: Shape) -> Look | None:
         self.log.append(("glance", (key, tags, shape)))
         entry = self._store._entries.get(key)
@@ -60,6 +76,39 @@ class SharedStore(StoreAround):
         if entry is None or now >= entry.early_at:
             return None
         return _copied(Look(entry, None, now, lambda *asked: True))
+
+
+class SharedRecall:
+    """Knows what was bound. ``answer`` is what it makes of an entry that it finds, if it does."""
+
+    def __init__(self, store: SharedStore) -> None:
+        self._store = store
+        self._known: dict[tuple[int, object], Entry[Any]] = {}
+        self.error: StoreError | None = None
+        self.answer: Callable[[Look], Recalled | Look | None] = _recalled
+
+    def bind(self, entry: Entry[Any], rows: Rows, row: object) -> None:
+        self._known[id(rows), row] = entry
+
+    def known(self, rows: Rows, row: Hashable) -> Entry[Any] | None:
+        return self._known.get((id(rows), row))
+
+    async def ask(self, known: Entry[Any]) -> Look:
+        self._store.log.append(("recall", known.key))
+        if self.error is not None:
+            raise self.error
+        look: Look = await self._store._store.look(known.key, known.tags)
+        return _copied(look)
+
+    def found(self, known: Entry[Any], shape: Shape, answer: Look) -> Recalled | Look | None:
+        return self.answer(answer)
+
+
+def _recalled(look: Look) -> Recalled | Look | None:
+    entry = look.entry
+    if entry is None or look.now >= entry.early_at:
+        return look
+    return Recalled(entry.value, entry.valid_at)
 
 
 class SharedLeases:

@@ -511,9 +511,12 @@ class TestACallerThatIsCancelled:
         assert await read.many("ab") == {"a": "a1", "b": "b1"}
         await step.reached("loading")
 
-        waiter = step.start(read.cache.get_or_set_many(["a"], source.load, "1h"))
+        clock.advance("59m")
+        waiter = step.start(read.many("a"))
+        await step.settle()
         waiter.cancel()
         await step.settle()
+        assert waiter.cancelled()
         step.go("loading")
         await step.settle()
 
@@ -743,6 +746,30 @@ class TestWhatThereIsNot:
         assert await first == {"a": "a1"}
         assert await later == {"a": "a1", "b": "b1"}
 
+    async def test_is_judged_by_tags_that_only_the_load_tells(
+        self, cache: Cache, step: Stepper
+    ) -> None:
+        rows: dict[str, str] = {}
+
+        async def load(keys: list[str]) -> dict[str, str]:
+            found = {key: rows[key] for key in keys if key in rows}
+            await step.stop("loading")
+            cache.tag("rows")
+            return found
+
+        first = step.start(cache.get_or_set_many(["a"], load))
+        await step.reached("loading")
+        rows["a"] = "row"
+        await cache.delete_tags("rows")
+
+        later = step.start(cache.get_or_set_many(["a"], load))
+        await step.settle()
+        go(step, 1)
+        await step.reached("loading")
+        go(step, 1)
+
+        assert [await first, await later] == [{}, {"a": "row"}]
+
     async def test_takes_the_older_value_with_it(
         self, cache: Cache, source: Source, clock: ManualClock, step: Stepper
     ) -> None:
@@ -880,6 +907,48 @@ class TestRefreshes:
         step.go("loading")
         await step.settle()
         assert cache._home.parts.flights.loads == 0
+
+    async def test_are_told_of_as_such_with_the_seconds_that_the_load_took(
+        self, cache: Cache, source: Source, clock: ManualClock, step: Stepper
+    ) -> None:
+        events: list[Loaded] = []
+        read = Reader(cache, source, soft_ttl="1m")
+        await read.filled("ab")
+        cache.observe(events.append, Loaded)
+        clock.advance("1m")
+        await read.many("ab")
+        await step.reached("loading")
+        clock.advance("3s")
+        step.go("loading")
+        await step.settle()
+
+        assert [(event.key, event.background, event.seconds) for event in events] == [
+            ("a", True, 3.0),
+            ("b", True, 3.0),
+        ]
+        entry = await cache._home.parts.awaited.engine.find("a")
+        assert entry is not None
+        assert entry.load_seconds == 3.0
+
+    async def test_end_with_the_cache_though_they_had_to_wait_for_their_turn(
+        self, source: Source, clock: ManualClock, step: Stepper
+    ) -> None:
+        cache = Cache(clock=clock, max_refreshes=1)
+        read = Reader(cache, source, soft_ttl="1m")
+        await read.filled("abcd")
+        clock.advance("1m")
+        await read.many("ab")
+        await read.many("cd")
+        await step.reached("loading")
+        step.go("loading")
+        await step.settle()
+        await step.reached("loading")
+        assert source.asked == ["abcd", "ab", "cd"]
+        flights = cache._home.parts.flights
+
+        await cache.close(drain=0)
+
+        assert (flights.loads, flights.in_the_air(), flights._by_key) == (0, [], {})
 
     async def test_that_fail_leave_the_older_values(
         self, cache: Cache, source: Source, clock: ManualClock, step: Stepper
@@ -1153,6 +1222,28 @@ class TestNesting:
         outcomes = await asyncio.gather(one, other, return_exceptions=True)
 
         assert DeadlockError in [type(outcome) for outcome in outcomes]
+
+    async def test_through_a_load_of_another_cache_what_it_reads_is_a_part_of_the_load_around(
+        self, cache: Cache, clock: ManualClock
+    ) -> None:
+        other = Cache(clock=clock)
+
+        @cache("1h", key="inner", tags=["t"])
+        async def inner() -> int:
+            return 1
+
+        async def load(keys: list[str]) -> dict[str, int]:
+            return dict.fromkeys(keys, await inner())
+
+        @cache("1h", key="outer")
+        async def outer() -> dict[str, int]:
+            return await other.get_or_set_many(["a"], load)
+
+        assert await outer() == {"a": 1}
+
+        entry = await outer.peek()
+        assert entry is not None
+        assert entry.tags == ("t",)
 
     async def test_a_mistake_in_the_code_is_not_hidden_by_expired_values(
         self, cache: Cache, clock: ManualClock

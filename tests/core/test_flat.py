@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from freshly.core.flat import Flat, flat_parameters
+from freshly.core.flat import MOST_FIELDS, Flat, flat_parameters
 
 
 @dataclasses.dataclass
@@ -54,3 +54,16 @@ def test_by_the_class_itself() -> None:
 
     assert flat_parameters(other) == FLAT
     assert flat_parameters(plainly) == {}
+
+
+def test_with_so_many_fields_and_no_more() -> None:
+    most, more = (
+        dataclasses.make_dataclass(f"Of{count}", [f"field{number}" for number in range(count)])
+        for count in (MOST_FIELDS, MOST_FIELDS + 1)
+    )
+
+    def function(most: Any, more: Any) -> None: ...
+
+    function.__annotations__ = {"most": most, "more": more}
+
+    assert [*flat_parameters(function)] == ["most"]

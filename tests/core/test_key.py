@@ -208,6 +208,16 @@ def test_what_a_user_typed_is_no_address() -> None:
     assert maker.make({"user_id": query, "page": Service}).text == f"q:{query}:{Service!r}"
 
 
+def test_what_is_shown_without_an_address_may_be_any_object_beside_one_that_was_typed() -> None:
+    class Session:
+        def __str__(self) -> str:
+            return "s1"
+
+    maker = KeyMaker(get_user, template="{user_id}:{page}")
+
+    assert maker.make({"user_id": Session(), "page": "crash at 0x7f"}).text == "s1:crash at 0x7f"
+
+
 # -- exclude --------------------------------------------------------------------------------------
 
 

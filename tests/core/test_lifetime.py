@@ -48,6 +48,15 @@ def test_instants_never_decrease_and_no_life_is_longer_than_the_store_allows(
     assert instants[-1] <= (born + longest) * (1 + 1e-15)
 
 
+@pytest.mark.parametrize("grace", [0.5, 1.0, 2.0])
+def test_grace_is_added_to_the_end_of_the_ttl(grace: float) -> None:
+    life = Lifetime(10.0, grace=grace)
+
+    instants = life.instants(5.0, load_seconds=0.0, dice=0.5, longest=100.0, wall=no_wall)
+
+    assert instants == (5.0, 15.0, 15.0, 15.0, 15.0 + grace)
+
+
 def test_without_a_ttl_a_value_lives_as_long_as_the_store_keeps_anything() -> None:
     instants = Lifetime(None).instants(10.0, load_seconds=0.0, dice=0.5, longest=100.0, wall=no_wall)
 

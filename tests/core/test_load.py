@@ -131,6 +131,24 @@ class TestWhatItCollects:
 
         assert list(one.handed_on) == [(("t",), 9)]
 
+    async def test_the_tags_of_a_value_that_it_peeks_at(self) -> None:
+        cache = Cache()
+
+        @cache("1h", key="inner", tags=["t"])
+        async def inner() -> int:
+            return 1
+
+        @cache("1h", key="outer")
+        async def outer() -> bool:
+            return await inner.peek() is not None
+
+        await inner()
+        assert await outer()
+
+        entry = await outer.peek()
+        assert entry is not None
+        assert entry.tags == ("t",)
+
     def test_what_one_part_is_the_whole_is(self) -> None:
         one = load()
         assert (one.made_from_stale, one.held_until) == (False, None)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from freshly import Cache
+from freshly import Cache, StoreError
+from freshly.observe import StoreFailed
 from freshly.testing import ManualClock, Stepper
 
 from .shared import OTHERS, SharedStore, shared
@@ -196,6 +197,152 @@ class TestHits:
 
         renewed = [args[0] for operation, args in store.log if operation == "renew"]
         assert [[entry.key for entry in entries] for entries in renewed] == [["a"], ["a", "b"]]
+
+
+class TestWhoWaitsForAnotherProcess:
+    @pytest.mark.parametrize("together", [False, True])
+    async def test_is_given_what_that_has_stored(
+        self,
+        cache: Cache,
+        get: Functions,
+        store: SharedStore,
+        clock: ManualClock,
+        step: Stepper,
+        together: bool,
+    ) -> None:
+        store.leases.holders["a"] = OTHERS
+        reader: Any = step.start(get.many(["a"]) if together else get.one("a"))
+        await step.settle()
+
+        await cache.set("a", "theirs", "1h")
+        clock.advance("1s")
+
+        assert await step.ended(reader) == ({"a": "theirs"} if together else "theirs")
+        assert step.visits("loading") == 0
+        assert cache.stats().loads == 0
+
+    @pytest.mark.parametrize("together", [False, True])
+    async def test_is_not_who_refreshes_behind(
+        self, cache: Cache, store: SharedStore, clock: ManualClock, step: Stepper, together: bool
+    ) -> None:
+        get = Functions(cache, step, soft_ttl="1m")
+        await get.filled("a")
+        clock.advance("1m")
+        store.leases.holders["a"] = OTHERS
+
+        assert await (get.many(["a"]) if together else get.one("a")) == (
+            {"a": "A"} if together else "A"
+        )
+        await step.settle()
+
+        assert cache._home.parts.flights.in_the_air() == []
+        assert step.visits("loading") == 1
+
+
+class TestWhatComesAgain:
+    """A store that remembers what it has served is asked for that, and nothing is made before."""
+
+    @pytest.fixture
+    def store(self, cache: Cache) -> Iterator[SharedStore]:
+        with shared(cache, recalls=True) as store:
+            yield store
+
+    @pytest.fixture
+    async def known(self, get: Functions, store: SharedStore, step: Stepper) -> Functions:
+        reader = step.start(get.one("a"))
+        await step.reached("loading")
+        step.go("loading")
+        await step.ended(reader)
+        store.log.clear()
+        return get
+
+    async def test_is_a_hit_like_any(self, cache: Cache, known: Functions, store: SharedStore) -> None:
+        assert [await known.one("a"), await known.one("a")] == ["A", "A"]
+
+        assert store.operations == ["recall"] * 2
+        assert cache.stats().hits == 2
+
+    async def test_hands_its_tags_to_the_load_around(
+        self, cache: Cache, store: SharedStore, step: Stepper
+    ) -> None:
+        get = Functions(cache, step, tags=["t"])
+        filling = step.start(get.one("a"))
+        await step.reached("loading")
+        step.go("loading")
+        await step.ended(filling)
+
+        @cache("1h", key="outer")
+        async def outer() -> str:
+            return await get.one("a")
+
+        store.log.clear()
+        assert await outer() == "A"
+        assert "recall" in store.operations
+
+        entry = await outer.peek()
+        assert entry is not None
+        assert entry.tags == ("t",)
+
+    async def test_is_a_copy_where_callers_are_given_one(
+        self, cache: Cache, store: SharedStore
+    ) -> None:
+        @cache("1h", key="list", copy=True)
+        async def get() -> list[int]:
+            return [1]
+
+        await get()
+        (await get()).append(2)
+
+        assert "recall" in store.operations
+        assert await get() == [1]
+
+    async def test_is_looked_for_where_the_answer_does_not_tell_enough(
+        self, known: Functions, store: SharedStore
+    ) -> None:
+        assert store.recall is not None
+        store.recall.answer = lambda look: None
+
+        assert await known.one("a") == "A"
+        assert store.operations == ["recall", "bid"]
+
+    async def test_is_judged_by_the_look_that_was_the_answer(
+        self, known: Functions, store: SharedStore, clock: ManualClock, step: Stepper
+    ) -> None:
+        clock.advance("1h")
+        reader = step.start(known.one("a"))
+        await step.reached("loading")
+        step.go("loading")
+
+        assert await step.ended(reader) == "A"
+        assert store.operations[:2] == ["recall", "claim"]
+        assert step.visits("loading") == 2
+
+    async def test_is_read_as_any_inside_of_a_transaction(
+        self, cache: Cache, known: Functions, store: SharedStore, step: Stepper
+    ) -> None:
+        async with cache.transaction():
+            await cache.delete("a")
+            reader = step.start(known.one("a"))
+            await step.reached("loading")
+            step.go("loading")
+            await step.ended(reader)
+
+        assert "recall" not in store.operations
+
+    async def test_is_loaded_where_the_store_is_down(
+        self, cache: Cache, known: Functions, store: SharedStore, step: Stepper
+    ) -> None:
+        events: list[StoreFailed] = []
+        cache.observe(events.append, StoreFailed)
+        assert store.recall is not None
+        store.recall.error = StoreError("down")
+
+        reader = step.start(known.one("a"))
+        await step.reached("loading")
+        step.go("loading")
+
+        assert await step.ended(reader) == "A"
+        assert [(event.operation, event.key) for event in events] == [("look", "a")]
 
 
 class TestJoins:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any
@@ -1364,7 +1365,8 @@ class TestBlocking:
         cache.blocking.close()
 
 
-async def test_a_value_set_by_hand_ends_the_pause_after_a_failed_load() -> None:
+@pytest.mark.parametrize("inside", [False, True])
+async def test_a_value_set_by_hand_ends_the_pause_after_a_failed_load(inside: bool) -> None:
     """The pause spares a source that fails; a new value has nothing to do with that failure."""
     clock = ManualClock()
     cache = Cache(clock=clock)
@@ -1384,9 +1386,30 @@ async def test_a_value_set_by_hand_ends_the_pause_after_a_failed_load() -> None:
     await step.settle()
     assert len(loads) == 2
 
-    await cache.set("rate", 100, ttl="2h", soft_ttl="1m")
+    async with cache.transaction() if inside else nullcontext():
+        await cache.set("rate", 100, ttl="2h", soft_ttl="1m")
     clock.advance("1m")
 
     assert await get_rate() == 100
     await step.settle()
     assert await get_rate() == 3
+
+
+async def test_a_value_that_died_during_the_load_that_fails_does_not_stand_in() -> None:
+    clock = ManualClock()
+    cache = Cache(clock=clock)
+    loads: list[int] = []
+
+    @cache("1m", grace="1m")
+    async def get_rate() -> int:
+        loads.append(1)
+        if len(loads) == 2:
+            clock.advance("1m")
+            raise ConnectionError
+        return len(loads)
+
+    await get_rate()
+    clock.advance("1m")
+
+    with pytest.raises(ConnectionError):
+        await get_rate()

@@ -20,7 +20,7 @@ import pytest
 from freshly import Cache, ConfigurationError, DeadlockError, FreshlyError
 from freshly.core.shape import Shape
 from freshly.observe import Loaded, LoadFailed, SequenceTooLong
-from freshly.testing import ManualClock, Stepper, ThreadStepper
+from freshly.testing import ChaosStore, Fail, ManualClock, Stepper, ThreadStepper
 
 LIMIT_SECONDS = 20.0
 
@@ -915,6 +915,25 @@ class TestInsideAnotherLoad:
             cache.blocking.delete_tags(tag)
             assert count.peek() is None
 
+    def test_what_a_plain_generator_finds_in_the_cache_is_a_part_of_its_sequence(
+        self, cache: Cache, source: Source
+    ) -> None:
+        @cache("1h", tags=["inner"])
+        def inner() -> int:
+            return 1
+
+        @cache.iterator("1h")
+        def outer() -> Iterator[int]:
+            source.runs += 1
+            yield inner()
+
+        inner()
+        assert [list(outer()), list(outer()), source.runs] == [[1], [1], 1]
+
+        cache.blocking.delete_tags("inner")
+
+        assert [list(outer()), source.runs] == [[1], 2]
+
     @pytest.mark.parametrize("max_length", [1, 3])
     @pytest.mark.parametrize("tag", ["posts", "post:2", "inner"])
     async def test_so_does_what_was_seen_of_one_that_was_left_or_is_too_long(
@@ -1274,3 +1293,30 @@ class TestThreads:
             assert one.result(LIMIT_SECONDS) == other.result(LIMIT_SECONDS) == [1, 2, 3]
         assert source.runs == 2
         assert posts.peek() is not None
+
+
+async def test_nothing_is_stored_where_nobody_can_say_whether_somebody_else_has_stored_it(
+    cache: Cache, source: Source
+) -> None:
+    """The first look is that of the reader, the second one comes before the landing."""
+
+    @cache.iterator("1h")
+    async def stream() -> AsyncIterator[Post]:
+        for post in source.posts():
+            yield post
+
+    with ChaosStore.behind(cache, Fail("look", 2)):
+        assert len([post async for post in stream()]) == 3
+
+    assert cache.stats().entries == 0
+
+
+def test_the_same_for_plain_generators(cache: Cache, source: Source) -> None:
+    @cache.iterator("1h")
+    def stream() -> Iterator[Post]:
+        yield from source.posts()
+
+    with ChaosStore.behind(cache, Fail("look", 2)):
+        assert len([*stream()]) == 3
+
+    assert cache.stats().entries == 0

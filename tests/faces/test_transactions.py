@@ -903,6 +903,90 @@ class TestReadsInside:
         assert by_name["by hand"].misses == 2
 
 
+class TestHitsInside:
+    async def test_are_counted_as_they_are_outside(self, world: World, cache: Cache) -> None:
+        await world.read()
+
+        async with cache.transaction():
+            assert await cache.get("row") == "old"
+            assert await cache.get_many(["row"]) == {"row": "old"}
+            assert await world.read() == "old"
+
+        assert cache.stats().hits == 3
+
+
+class TestSetInside:
+    async def test_without_a_stamp_it_is_not_kept_and_what_is_there_is_deleted(
+        self, world: World, cache: Cache
+    ) -> None:
+        store = plug(world)
+        events: list[StoreFailed] = []
+        cache.observe(events.append, StoreFailed)
+        await cache.set("k", "old")
+
+        async with cache.transaction():
+            store.fails = frozenset({"stamp"})
+            assert await cache.set("k", "new") is False
+            store.fails = frozenset()
+
+        assert [(event.operation, event.key) for event in events] == [("stamp", "k")]
+        assert not await cache.exists("k")
+
+    async def test_under_a_hold_what_is_there_is_deleted_at_once(
+        self, world: World, cache: Cache
+    ) -> None:
+        await cache.set("k", "old")
+
+        async with cache.transaction(hold="10s"):
+            await cache.set("k", "new")
+            assert not await outside(cache.exists("k"))
+
+        assert await cache.get("k") == "new"
+
+
+class TestWhatComesWithTheEnd:
+    """A step that stood while the end of its transaction came is done by itself."""
+
+    async def test_a_value_that_was_about_to_be_left_to_it_is_stored(
+        self, world: World, cache: Cache
+    ) -> None:
+        store, step = plug(world), world.step
+
+        async with cache.transaction():
+            store.stop = step.stop
+            setter = step.start(cache.set("k", 1))
+            await step.reached("stamp")
+            store.stop = None
+        step.go("stamp")
+        await step.ended(setter)
+
+        assert await cache.get("k") == 1
+        assert not store.logical._detours
+
+    async def test_what_a_held_invalidation_names_is_invalid_after_it(
+        self, world: World, cache: Cache
+    ) -> None:
+        """
+        1 an invalidation inside begins to hold its tag, and stands
+        2 the transaction ends, and its holds with it
+        3 a read stores what was committed before
+        4 the invalidation goes on
+        """
+        store, step = plug(world), world.step
+
+        async with cache.transaction(hold="10s"):
+            store.stop = step.stop
+            deleter = step.start(cache.delete_tags("row"))
+            await step.reached("invalidate")
+            store.stop = None
+        events: list[Invalidated] = []
+        cache.observe(events.append, Invalidated)
+        step.go("invalidate")
+        await step.ended(deleter)
+
+        assert [event.tags for event in events] == [("row",), ("row",)]
+
+
 class TestManyInside:
     @pytest.fixture
     def rows(self) -> dict[str, str]:

@@ -194,3 +194,25 @@ class TestRefused:
     def test_it_is_no_grace(self, cache: Cache) -> None:
         with pytest.raises(ConfigurationError, match=r"grace=until\('06:00', tz='UTC'\)"):
             cache("1h", grace=until("06:00", tz="UTC"))(lambda: 1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("inside", [False, True])
+async def test_it_is_that_time_for_values_by_hand_too(
+    cache: Cache, clock: ManualClock, inside: bool
+) -> None:
+    at_six = until("06:00", tz="Europe/Paris")
+
+    async def fill() -> None:
+        await cache.set("alone", 1, at_six)
+        await cache.set_many({"together": 1}, at_six)
+
+    if inside:
+        async with cache.transaction():
+            await fill()
+    else:
+        await fill()
+
+    clock.advance("59m59s")
+    assert await cache.get_many(["alone", "together"]) == {"alone": 1, "together": 1}
+    clock.advance("1s")
+    assert await cache.get_many(["alone", "together"]) == {}

@@ -240,6 +240,48 @@ async def test_landings_of_many_that_fail_cost_the_entries_only(cache: Cache) ->
     assert cache.stats().entries == 0
 
 
+async def test_a_refresh_that_cannot_be_announced_is_done_and_told_of(cache: Cache) -> None:
+    events: list[StoreFailed] = []
+    cache.observe(events.append, StoreFailed)
+
+    @cache("1h", key="{name}")
+    async def get(name: str) -> int:
+        return 1
+
+    @cache.many("1h", key="{name}")
+    async def get_each(names: list[str]) -> dict[str, int]:
+        return dict.fromkeys(names, 1)
+
+    with ChaosStore.behind(cache, Fail("announce"), Fail("announce", 2)):
+        assert await get.refresh("a") == 1
+        assert await get_each.refresh(["b", "c"]) == {"b": 1, "c": 1}
+
+    assert [(event.operation, event.key) for event in events] == [
+        ("announce", "a"),
+        ("announce", "b"),
+    ]
+    assert cache.stats().entries == 3
+
+
+async def test_a_value_that_is_gone_and_cannot_be_deleted_is_told_of(
+    cache: Cache,
+) -> None:
+    events: list[StoreFailed] = []
+    cache.observe(events.append, StoreFailed)
+    rows = {"a": 1, "b": 2}
+
+    @cache.many("1h", key="{name}")
+    async def get(names: list[str]) -> dict[str, int]:
+        return {name: rows[name] for name in names if name in rows}
+
+    await get(["a", "b"])
+    rows.clear()
+    with ChaosStore.behind(cache, Fail("delete")):
+        assert await get.refresh(["a", "b"]) == {}
+
+    assert [(event.operation, event.key) for event in events] == [("delete", "a and 1 more")]
+
+
 @pytest.mark.parametrize("operation", ["look_many", "put_many"])
 async def test_of_many_values_by_hand_none_is_stored_and_none_counted(
     cache: Cache, operation: str
