@@ -9,20 +9,19 @@ from __future__ import annotations
 _FORWARD = "parameters parameters: return dict(inspect.signature(function, annotation_format...: None"
 _PYTHON = "which interpreter it is says what is to be asked; CI runs each"
 _READINGS = "no clock begins below 2 ** 20: no reading is one of these"
-_STAMPS = (
-    "in memory a stamp is what it was, whatever was read inside of the load; over a server it is "
-    "taken out as a mutant of the simulation"
-)
 _UNTOLD = "of a load that failed nobody is told whether it was stored"
 _CALLS = "calls are compared for being the same, and not counted"
 _LOST = "a runtime abandons what its job has not ended, a turn of the loop later"
 _ALONE = "then the instants of each life are counted the long way, and are the same"
+_EXPONENTS = "no float is written with an exponent of -4 to 15"
 _UNANSWERED = "a look without an answer is asked for its stamp before"
 
 ARGUED: dict[str, str] = {
     "carrier fly_many: True: False": "nobody waits for a carrier, but for the flights that it carries",
+    "duration _choices: 1: 2": "there is no choice of more units than there are",
     "duration _choices: len(UNIT_MS) + 1: Sub": "a text of five or six units is never the shortest",
-    "duration _decimals: int(exponent) > 0: GtE": "no float is written with an exponent of 0",
+    "duration _decimals: 0: 1": _EXPONENTS,
+    "duration _decimals: int(exponent) > 0: GtE": _EXPONENTS,
     "engine _always_overtakes: True: False": _UNANSWERED,
     "engine _always_overtakes: return True: None": _UNANSWERED,
     "flight reaches: seen.add(flight): left out": "flights that wait in a circle are refused",
@@ -35,7 +34,6 @@ ARGUED: dict[str, str] = {
     "parameters parameters: 3: 4": _PYTHON,
     "parameters parameters: 14: 15": _PYTHON,
     "parameters parameters: sys.version_info >= (3, 14): Gt": _PYTHON,
-    "pilot _tag: flight.stamp is not None: Is": _STAMPS,
     "stamp __init__: False: True": "then detours are asked, of which there are none",
     "turns wake: 1: 2": _CALLS,
     "turns wake: turn.calls += 1: Sub": _CALLS,

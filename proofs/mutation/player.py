@@ -109,7 +109,11 @@ class Player(Watch):
         return reach
 
     def _fails(self, site: Site, items: Sequence[pytest.Item]) -> str:
-        if not swap(site, self._functions):
+        try:
+            changed = swap(site, self._functions)
+        except StopIteration:
+            changed = 0  # somebody has edited the file meanwhile
+        if not changed:
             return "untried"
         for item, following in in_turn(items):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)

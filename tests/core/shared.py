@@ -65,6 +65,11 @@ class SharedStore(StoreAround):
                 self.leases.landed([entry.key for entry, _ in args[0]])
         return answer
 
+    def inherit(self, stamp: Any, handed_on: Iterable[tuple[tuple[str, ...], Any]]) -> Any:
+        assert stamp is not None
+        self.log.append(("inherit", list(handed_on)))
+        return self._store.inherit(stamp, handed_on)
+
     def bind(self, entry: Any, rows: Any, row: object) -> None:
         if self.recall is not None:
             self.recall.bind(entry, rows, row)

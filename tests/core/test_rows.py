@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from gc import collect
 from typing import Any
+from weakref import ref
 
 import pytest
 
@@ -73,6 +75,22 @@ async def test_what_is_gone_is_gone_for_each_of_them(cache: Cache) -> None:
 
 
 OURS, OTHERS = Counts("get"), Counts("find")
+
+
+def test_what_was_cleared_is_kept_alive_by_no_table(cache: Cache) -> None:
+    class Value: ...
+
+    @cache("1h")
+    def get() -> Value:
+        return Value()
+
+    value = ref(get())
+    assert value() is get()
+
+    cache.blocking.clear()
+    collect()
+
+    assert value() is None
 
 
 def entry(counts: Counts = OURS) -> Entry[int]:

@@ -199,6 +199,76 @@ class TestHits:
         assert [[entry.key for entry in entries] for entries in renewed] == [["a"], ["a", "b"]]
 
 
+class TestParts:
+    """What a value is made of, whose stamp the store makes of its own and of theirs."""
+
+    async def test_are_handed_on_with_the_reading_at_which_they_were_valid(
+        self, cache: Cache, get: Functions, store: SharedStore
+    ) -> None:
+        await get.filled("a")
+
+        @cache("1h", key="outer")
+        async def outer() -> str:
+            return await get.one("a")
+
+        assert await outer() == "A"
+
+        entry = await get.one.peek("a")
+        assert entry is not None
+        assert [args for operation, args in store.log if operation == "inherit"] == [[((), entry.seen)]]
+
+    async def test_are_not_asked_about_where_there_are_none(
+        self, get: Functions, store: SharedStore
+    ) -> None:
+        await get.filled("a")
+
+        assert "inherit" not in store.operations
+
+    async def test_are_not_asked_about_by_a_load_that_the_store_gave_no_stamp(
+        self, cache: Cache, get: Functions, store: SharedStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await get.filled("a")
+
+        @cache("1h", key="outer")
+        async def outer() -> str:
+            monkeypatch.undo()
+            return await get.one("a")
+
+        async def fails(*asked: Any) -> None:
+            raise StoreError("down")
+
+        monkeypatch.setattr(store.leases, "look", fails)
+        assert await outer() == "A"
+
+        assert "inherit" not in store.operations
+        assert not await cache.exists("outer")
+
+
+class TestInvalidations:
+    async def test_have_the_store_forget_what_nobody_needs_any_more(
+        self, cache: Cache, store: SharedStore
+    ) -> None:
+        await cache.delete_tags("t")
+        await cache.mark_stale("t")
+        await cache.delete("k")
+        await cache.delete_match("k*")
+        await cache.clear()
+
+        done = ("invalidate", "mark_stale", "delete", "delete_match", "clear")
+        assert store.operations == [word for operation in done for word in (operation, "tidy")]
+
+    async def test_so_do_values_by_hand(self, cache: Cache, store: SharedStore) -> None:
+        await cache.set("k", 1)
+        await cache.set_many({"a": 1, "b": 2})
+
+        assert [operation for operation in store.operations if "look" not in operation] == [
+            "put",
+            "tidy",
+            "put_many",
+            "tidy",
+        ]
+
+
 class TestWhoWaitsForAnotherProcess:
     @pytest.mark.parametrize("together", [False, True])
     async def test_is_given_what_that_has_stored(

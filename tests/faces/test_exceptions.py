@@ -644,6 +644,20 @@ def cache_max_ttl(cache: Cache) -> float:
     return cache._home.parts.store.max_ttl
 
 
+async def test_one_that_is_given_again_in_place_of_a_value_is_a_hit(cache: Cache) -> None:
+    @cache.many("1h", cache_exceptions=LookupError, on_error="return")
+    async def get_users(user_ids: list[int]) -> dict[int, Any]:
+        return {one: LookupError(one) if one == 7 else one for one in user_ids}
+
+    await get_users([7, 8])
+    await get_users([7, 8])
+    async with cache.transaction():
+        await get_users([7, 8])
+
+    stats = cache.stats()
+    assert (stats.hits, stats.misses) == (4, 2)
+
+
 class TestInsideOfATransaction:
     """What is kept is read there as it is outside."""
 

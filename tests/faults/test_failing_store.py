@@ -240,6 +240,20 @@ async def test_landings_of_many_that_fail_cost_the_entries_only(cache: Cache) ->
     assert cache.stats().entries == 0
 
 
+async def test_a_read_of_many_runs_the_loader_and_stores_nothing(cache: Cache) -> None:
+    events: list[StoreFailed] = []
+    cache.observe(events.append, StoreFailed)
+
+    with ChaosStore.behind(cache, Fail("look_many")):
+        assert await cache.get_or_set_many(["a", "b"], lambda keys: dict.fromkeys(keys, 1)) == {
+            "a": 1,
+            "b": 1,
+        }
+
+    assert [(event.operation, event.key) for event in events] == [("look_many", "a and 1 more")]
+    assert cache.stats().entries == 0
+
+
 async def test_a_refresh_that_cannot_be_announced_is_done_and_told_of(cache: Cache) -> None:
     events: list[StoreFailed] = []
     cache.observe(events.append, StoreFailed)
