@@ -42,6 +42,10 @@ ARGUED: dict[str, str] = {
     "flight __init__: 1: 2": "tickets are compared with each other, and not counted",
     "lifetime __post_init__: 4: 5": _ALONE,
     "lifetime __post_init__: object.__setattr__(self, '_alone', self.ttl): left out": _ALONE,
+    "undelivered delivered: 1: 2": (
+        "what waits no more has a number above the parcel's either way, and deliveries are compared "
+        "for being the same"
+    ),
     "undelivered __init__: 0: 1": "deliveries are compared for being the same, and not counted",
     "breaker __init__: 0.0: 1.0": "it is read only after it was set, by what opens the breaker",
     "breaker answered: self.answers += 1: Sub": "answers are compared for being the same, not counted",

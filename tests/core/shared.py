@@ -28,6 +28,7 @@ OURS, OTHERS = object(), object()
 class SharedStore(StoreAround):
     is_shared = True
     keeps_entries = False
+    fails: frozenset[str] = frozenset()
 
     def __init__(
         self,
@@ -53,6 +54,8 @@ class SharedStore(StoreAround):
 
     async def do(self, operation: str, call: Operation, args: Args, kwargs: Named) -> Any:
         self.log.append((operation, args))
+        if operation in self.fails:
+            raise StoreError(f"{operation} failed")
         answer = await call(*args, **kwargs)
         match operation:
             case "look":

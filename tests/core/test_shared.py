@@ -185,6 +185,20 @@ class TestHits:
 
         assert cache.stats().hits == 3
 
+    async def test_are_given_though_the_store_cannot_renew_what_slides(
+        self, cache: Cache, store: SharedStore, step: Stepper
+    ) -> None:
+        events: list[StoreFailed] = []
+        cache.observe(events.append, StoreFailed)
+        get = Functions(cache, step, ttl="10m", sliding=True, max_age="1d")
+        await get.filled("a", "b")
+        store.fails = frozenset({"renew"})
+
+        assert await get.one("a") == "A"
+        assert await get.many(["a", "b"]) == {"a": "A", "b": "B"}
+
+        assert [(event.operation, event.key) for event in events] == [("renew", "a")] * 2
+
     async def test_of_what_slides_have_the_store_renew_it(
         self, cache: Cache, store: SharedStore, step: Stepper
     ) -> None:

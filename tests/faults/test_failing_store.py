@@ -300,9 +300,13 @@ async def test_a_value_that_is_gone_and_cannot_be_deleted_is_told_of(
 async def test_of_many_values_by_hand_none_is_stored_and_none_counted(
     cache: Cache, operation: str
 ) -> None:
+    events: list[StoreFailed] = []
+    cache.observe(events.append, StoreFailed)
+
     with ChaosStore.behind(cache, Fail(operation)):
         assert await cache.set_many({"a": 1, "b": 2}, "1h") == 0
 
+    assert [(event.operation, event.key) for event in events] == [(operation, "a and 1 more")]
     assert await cache.get_many(["a", "b"]) == {}
 
 
