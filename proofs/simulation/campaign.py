@@ -15,11 +15,11 @@ from .mutants import MUTANTS
 from .plan import Plan, plan_of
 from .run import Outcome, run
 
-#: Histories between two collections of what they leave.
-BATCH = 20
-#: Histories of one errand of a worker at most: to put the simulation under the code takes as long as
-#: half of one.
-ERRAND = 100
+#: Histories between two collections of what they leave: few, so that it is still near the processor.
+BATCH = 5
+#: Histories of one errand of a worker, at least and at most: to put the simulation under the code
+#: takes as long as half of one.
+ERRAND = 20, 100
 
 
 @dataclass
@@ -89,8 +89,9 @@ def campaign(
 
 
 def _parts(seeds: range, workers: int, mutant: str, profile: str) -> Iterator[Sum]:
+    least, most = ERRAND
     # Small ones for few seeds, so that no worker has nothing to do at the end.
-    size = max(BATCH, min(ERRAND, len(seeds) // (4 * workers)))
+    size = max(least, min(most, len(seeds) // (4 * workers)))
     batches = [seeds[start : start + size] for start in range(0, len(seeds), size)]
     if workers == 1:
         for batch in batches:

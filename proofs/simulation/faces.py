@@ -2,9 +2,10 @@
 
 A caller of either colour is written once, as ``async def``. For threads every awaitable here ends
 without suspending, as in freshly itself.
-"""
 
-from __future__ import annotations
+What annotations say is worked out where it stands: texts would be read anew each time that a function
+is decorated.
+"""
 
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial

@@ -108,8 +108,15 @@ class SimulatedLoop(asyncio.BaseEventLoop):
                     ready.append(handle)
         for _ in range(len(ready)):
             handle = ready.popleft()
-            if not handle._cancelled:
-                handle._run()
+            if handle._cancelled:
+                continue
+            # What ``Handle._run`` does, without the call; what goes wrong it is told of.
+            try:
+                handle._context.run(handle._callback, *handle._args)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                self.call_exception_handler({"message": f"in {handle!r}", "exception": error})
 
     def pause(self) -> None:
         self.is_paused = True

@@ -36,16 +36,14 @@ def unknown(name: bytes) -> Failure:
 
 
 @lru_cache(maxsize=64)
-def _information(
-    version: str, run_id: str, replid: str, is_master: bool, sections: tuple[bytes, ...]
-) -> Verbatim:
+def _information(version: str, run_id: str, replid: str, is_master: bool, *sections: bytes) -> Verbatim:
     server = f"# Server\r\nredis_version:{version}\r\nrun_id:{run_id}\r\n"
     role = "master" if is_master else "slave"
     replication = f"# Replication\r\nrole:{role}\r\nconnected_slaves:0\r\nmaster_replid:{replid}\r\n"
-    match sections:
-        case (b"server",):
+    match [section.lower() for section in sections]:
+        case [b"server"]:
             return Verbatim(server.encode())
-        case (b"replication",):
+        case [b"replication"]:
             return Verbatim(replication.encode())
         case _:
             return Verbatim((server + "\r\n" + replication).encode())
@@ -172,8 +170,7 @@ class Node:
         return [b"%d" % (microseconds // 1_000_000), b"%d" % (microseconds % 1_000_000)]
 
     def _info(self, words: Sequence[bytes]) -> Any:
-        sections = tuple([word.lower() for word in words])
-        return _information(self.version, self.run_id, self.replid, self.is_master, sections)
+        return _information(self.version, self.run_id, self.replid, self.is_master, *words)
 
     def _role(self, words: Sequence[bytes]) -> Any:
         if self.is_master:

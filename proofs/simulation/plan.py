@@ -6,7 +6,9 @@ A plan is data, so that a failing one can be made smaller: drop steps and faults
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from random import Random
 
 from .profiles import PROFILES, Profile
@@ -109,8 +111,9 @@ def _steps(chance: Random, like: Profile, processes: int) -> list[Step]:
     most = min(3, len(like.faces))
     faces = chance.sample(like.faces, 1 if is_crowded else min(most, chance.choice((1, 2, 2, 3))))
     pauses = like.pauses[:2] if is_crowded else like.pauses
+    verbs, sums = list(like.verbs), list(accumulate(like.verbs.values()))
     return [
-        _step(chance, like, process, caller, faces, subjects, pauses)
+        _step(chance, like, process, caller, faces, subjects, pauses, verbs, sums)
         for process in range(processes)
         for caller in range(3 if is_crowded else chance.choice(like.callers))
         for _ in range(chance.randrange(like.busy - 8, like.busy))
@@ -125,8 +128,10 @@ def _step(
     faces: list[str],
     subjects: int,
     pauses: tuple[float, ...],
+    verbs: Sequence[str],
+    sums: Sequence[int],
 ) -> Step:
-    (verb,) = chance.choices(list(like.verbs), list(like.verbs.values()))
+    (verb,) = chance.choices(verbs, cum_weights=sums)
     if verb.endswith("write"):
         (how,) = chance.choices(list(like.ways), list(like.ways.values()))
     else:

@@ -72,14 +72,15 @@ def write(reply: Any, protocol: int, put: Callable[[bytes], object]) -> None:
                 write(part, protocol, put)
     elif kind is int or kind is bool:
         put(b":%d\r\n" % reply)
+    elif kind is Verbatim:
+        text = reply.text
+        put(b"=%d\r\ntxt:%b\r\n" % (len(text) + 4, text) if protocol == 3 else _text(text))
     else:
         _write_marked(reply, protocol, put)
 
 
 def _write_marked(reply: Any, protocol: int, put: Callable[[bytes], object]) -> None:
     match reply:
-        case Verbatim(text):
-            put(b"=%d\r\ntxt:%b\r\n" % (len(text) + 4, text) if protocol == 3 else _text(text))
         case Status(text):
             put(b"+%b\r\n" % text)
         case Failure(said):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, Protocol, runtime_checkable
 
 from .fingerprint import PLAIN, fingerprint, is_plain, is_readable_untyped, outline_text
@@ -77,7 +78,7 @@ class PlainCodec:
     def __init__(self, outline: Outline) -> None:
         self.schema = fingerprint(outline)
         self._fits = check(fit(outline) or {})
-        self._write, self._read = Writer(mark=b"").write, Reader().read
+        self._write, self._read = _plain()
 
     def reads(self, schema: bytes) -> bool:
         return schema == self.schema or (self.schema == PLAIN and is_readable_untyped(schema))
@@ -93,6 +94,12 @@ class PlainCodec:
             return self._read(payload)
         except Exception as error:  # bytes of a stranger fail in any way
             raise Undecodable(type(error).__name__) from error
+
+
+@cache
+def _plain() -> tuple[Callable[[Any], bytes], Callable[[bytes], Any]]:
+    """Return what all plain codecs write and read by: without classes they are all alike."""
+    return Writer(mark=b"").write, Reader().read
 
 
 class AnnotatedCodec:
