@@ -1344,6 +1344,20 @@ class TestClosing:
         assert source.cancelled == 1
         assert sorted(source.asked[1:]) == ["abc", "b"]
 
+    async def test_whoever_loads_alone_then_is_given_its_errors_too(
+        self, cache: Cache, read: Reader, source: Source, step: Stepper
+    ) -> None:
+        source.errors["b"] = LookupError("b")
+        reader = step.start(read.many("ab", on_error="return"))
+        await step.reached("loading")
+
+        closing = step.start(cache.close(drain=0))
+        await step.settle()
+        step.go("loading")
+        await step.ended(closing)
+
+        assert await step.ended(reader) == {"a": "a1", "b": source.errors["b"]}
+
     async def test_a_load_of_a_former_store_lands_nowhere(
         self, cache: Cache, read: Reader, step: Stepper
     ) -> None:

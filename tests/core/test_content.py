@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from freshly.core.atoms import ATOMS, atom_of
 from freshly.core.containers import CONTAINERS, container_of, zone_text
 from freshly.core.text import stable_text
 from freshly.errors import KeyTextError
@@ -57,3 +59,15 @@ def test_time_zones_are_known_from_the_first_one_on(monkeypatch: pytest.MonkeyPa
     assert container_of(Shown) is None
     assert ZoneInfo not in CONTAINERS
     assert container_of(ZoneInfo) is zone_text
+
+
+def test_so_are_atoms_of_modules_that_nobody_has_to_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(ATOMS, UUID, raising=False)
+
+    assert atom_of(Shown) is None
+    assert UUID not in ATOMS
+    write = atom_of(UUID)
+
+    assert write is not None
+    assert write is atom_of(UUID)
+    assert write(UUID(int=7)).startswith("UUID(")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from freshly import Cache, StoreError
+from freshly.core.ports import Look
 from freshly.observe import StoreFailed
 from freshly.testing import ManualClock, Stepper
 
@@ -184,6 +185,18 @@ class TestHits:
         assert [await get.one("a") for _ in range(3)] == ["A", "A", "A"]
 
         assert cache.stats().hits == 3
+
+    async def test_of_what_slides_and_is_stale_do_so_too(
+        self, cache: Cache, store: SharedStore, clock: ManualClock, step: Stepper
+    ) -> None:
+        get = Functions(cache, step, ttl="10m", sliding=True, max_age="1d", soft_ttl="1m")
+        await get.filled("a")
+        clock.advance("1m")
+        store.leases.holders["a"] = OTHERS  # and they refresh it
+
+        assert await get.one("a") == "A"
+
+        assert [args[0][0].key for operation, args in store.log if operation == "renew"] == ["a"]
 
     async def test_are_given_though_the_store_cannot_renew_what_slides(
         self, cache: Cache, store: SharedStore, step: Stepper
@@ -450,6 +463,35 @@ class TestJoins:
             return [operation for operation in store.operations if operation == "overtaken"]
 
         assert await joined("more") == []
+
+
+class TestStandIns:
+    async def test_are_judged_by_what_the_store_still_has(
+        self,
+        cache: Cache,
+        store: SharedStore,
+        clock: ManualClock,
+        step: Stepper,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """A store may keep what is dead: that is the engine's to say."""
+        get = Functions(cache, step, ttl="1m", grace="1h")
+        await get.filled("a")
+        entry = await get.one.peek("a")
+        clock.advance("1m")
+
+        async def look(key: str, *asked: Any) -> Look:
+            return Look(entry, 1, clock.now(), lambda *asked: False)
+
+        get.error = ConnectionError("down")
+        reader = step.start(get.one("a"))
+        await step.reached("loading")
+        clock.advance("1h")
+        monkeypatch.setattr(store, "look", look, raising=False)
+        step.go("loading")
+
+        with pytest.raises(ConnectionError):
+            await step.ended(reader)
 
 
 class TestWhatIsNear:

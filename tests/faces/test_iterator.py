@@ -1295,28 +1295,17 @@ class TestThreads:
         assert posts.peek() is not None
 
 
-async def test_nothing_is_stored_where_nobody_can_say_whether_somebody_else_has_stored_it(
+def test_nothing_is_stored_where_nobody_can_say_whether_somebody_else_has_stored_it(
     cache: Cache, source: Source
 ) -> None:
-    """The first look is that of the reader, the second one comes before the landing."""
+    """The first look is that of the reader, the second that of its load, the third is at the end."""
 
-    @cache.iterator("1h")
-    async def stream() -> AsyncIterator[Post]:
-        for post in source.posts():
-            yield post
-
-    with ChaosStore.behind(cache, Fail("look", 2)):
-        assert len([post async for post in stream()]) == 3
-
-    assert cache.stats().entries == 0
-
-
-def test_the_same_for_plain_generators(cache: Cache, source: Source) -> None:
     @cache.iterator("1h")
     def stream() -> Iterator[Post]:
         yield from source.posts()
 
-    with ChaosStore.behind(cache, Fail("look", 2)):
+    with ChaosStore.behind(cache, Fail("look", 3)) as store:
         assert len([*stream()]) == 3
+        assert (store.count("look"), store.count("land")) == (3, 0)
 
     assert cache.stats().entries == 0

@@ -1023,6 +1023,22 @@ class TestManyInside:
         ] * 3
         assert await cache.get_many(["a", "b"]) == {"a": "old a"}
 
+    async def test_a_refresh_loads_and_has_the_next_reader_after_the_end_load_too(
+        self, cache: Cache, rows: dict[str, str]
+    ) -> None:
+        @cache.many("1h", key="{name}")
+        async def get(names: list[str]) -> dict[str, str]:
+            return {name: rows[name] for name in names}
+
+        await get(["a", "b"])
+        async with cache.transaction():
+            rows.update(a="new a", b="new b")
+            assert await get.refresh([]) == {}
+            assert await get.refresh(["a"]) == {"a": "new a"}
+            assert await outside(cache.get("a")) == "old a"
+
+        assert await get(["a", "b"]) == {"a": "new a", "b": "old b"}
+
     async def test_a_loader_that_waits_for_the_load_around_the_transaction_is_an_error(
         self, cache: Cache
     ) -> None:
