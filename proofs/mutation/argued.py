@@ -22,6 +22,9 @@ ARGUED: dict[str, str] = {
     "duration _choices: len(UNIT_MS) + 1: Sub": "a text of five or six units is never the shortest",
     "duration _decimals: 0: 1": _EXPONENTS,
     "duration _decimals: int(exponent) > 0: GtE": _EXPONENTS,
+    "convoy _taken_off: True: False": (
+        "of a load behind its readers nobody asks who is its pilot, and that it is behind is noticed"
+    ),
     "engine _always_overtakes: True: False": _UNANSWERED,
     "engine _always_overtakes: return True: None": _UNANSWERED,
     "flight reaches: seen.add(flight): left out": "flights that wait in a circle are refused",

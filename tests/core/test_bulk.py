@@ -1130,6 +1130,26 @@ class TestParts:
         assert await waiter == "f1"
         assert source.asked == ["ab", "f"]
 
+    async def test_that_were_left_out_are_loaded_anew_by_who_comes_before_the_end(
+        self, read: Reader, source: Source, step: Stepper
+    ) -> None:
+        pilot = step.start(read.many("abcdef", max_batch=2))
+        await step.reached("loading")
+        waiter = step.start(read.one("f"))
+        await step.settle()
+        pilot.cancel()
+        await step.settle()
+        step.go("loading")
+        await step.reached("loading")
+        assert source.asked == ["ab", "f"]
+
+        later = step.start(read.one("c"))
+        await step.settle()
+        assert source.asked == ["ab", "f", "c"]
+        go(step, 2)
+
+        assert [await waiter, await later] == ["f1", "c1"]
+
 
 class TestNesting:
     async def test_hands_the_tags_of_all_to_the_load_around(
@@ -1244,6 +1264,27 @@ class TestNesting:
         entry = await outer.peek()
         assert entry is not None
         assert entry.tags == ("t",)
+
+    async def test_a_task_that_outlives_the_load_which_began_it_is_inside_of_it_no_more(
+        self, cache: Cache, step: Stepper
+    ) -> None:
+        async def read_again() -> dict[str, int]:
+            await step.stop("outlives")
+            async with cache.transaction():
+                await cache.delete("a")
+                return await cache.get_or_set_many(["a"], lambda keys: {"a": 2})
+
+        tasks: list[asyncio.Task[dict[str, int]]] = []
+
+        async def load(keys: list[str]) -> dict[str, int]:
+            tasks.append(step.start(read_again()))
+            return {"a": 1}
+
+        assert await cache.get_or_set_many(["a"], load) == {"a": 1}
+        await step.reached("outlives")
+        step.go("outlives")
+
+        assert await step.ended(tasks[0]) == {"a": 2}
 
     async def test_a_mistake_in_the_code_is_not_hidden_by_expired_values(
         self, cache: Cache, clock: ManualClock

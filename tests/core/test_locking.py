@@ -9,7 +9,7 @@ import pytest
 
 from freshly.core.locking import FIRST_POLL, LAST_POLL, Locking
 from freshly.core.turns import Turn, Turns
-from freshly.errors import LockTimeout
+from freshly.errors import LockTimeout, StoreError
 
 from .claiming import Runtime, finish
 
@@ -65,3 +65,17 @@ def test_of_one_process_alone_the_end_of_the_lease_is_known() -> None:
 def test_at_its_deadline_a_caller_has_waited_long_enough() -> None:
     with pytest.raises(LockTimeout):
         locked_after(100, timeout=0.0)
+
+
+def test_of_a_lease_that_the_store_did_not_take_back_nobody_knows_that_it_was_lost() -> None:
+    async def release_lease(name: str, token: str) -> bool:
+        raise StoreError("down")
+
+    locking = Locking(
+        cast(Any, SimpleNamespace(release_lease=release_lease)),
+        cast(Any, Runtime()),
+        Turns(),
+        is_shared=True,
+    )
+
+    assert finish(locking.release(Turn("k", "me", 1, is_task=True), "token")) is True

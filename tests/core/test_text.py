@@ -261,6 +261,12 @@ def test_equal_instants_in_two_zones_are_two_values() -> None:
     assert len({stable_text(each) for each in (noon, paris, berlin)}) == 3
 
 
+def test_from_2000_bits_on_an_int_is_in_hexadecimal_digits() -> None:
+    """Python may refuse to write so many decimal ones. Where it begins is part of the keys."""
+    assert stable_text(2**1999 - 1) == str(2**1999 - 1)
+    assert stable_text(2**1999) == hex(2**1999)
+
+
 def test_a_repr_cannot_pretend_to_be_something_else() -> None:
     """Free text is quoted, so it cannot close a bracket that is not its own."""
     two = [Money("1"), Money("2")]
