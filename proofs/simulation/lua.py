@@ -48,10 +48,15 @@ local function run(script, keys, arguments)
   if went_well or (type(reply) == 'table' and reply.err) then return spread(reply) end
   return 'err', 'ERR ' .. tostring(reply)
 end
-return run, spread
+local function run_few(script, count, ...)
+  if count == 1 then return run(script, { (...) }, { select(2, ...) }) end
+  local words = { ... }
+  return run(script, { unpack(words, 1, count) }, { unpack(words, count + 1) })
+end
+return run, run_few, spread
 """
 
-#: A longer list crosses over as a table.
+#: What is more crosses over as a table.
 _FEW = 100
 
 
@@ -62,9 +67,9 @@ class Scripts:
         self._lua = LuaRuntime(encoding=None, register_eval=False, unpack_returned_tuples=True)
         self._call: Call | None = None
         loaded = self._lua.eval(b"loadstring")(_PRELUDE)
-        # What both return, and what calls get, are several values where it is a list: to reach into a
-        # table from the other side takes longer.
-        self._run, self._spread = loaded(self._ask, self._packed, _sha1hex)
+        # What these get and return, and what calls get, are several values where it is a list: it takes
+        # longer to make a table from the other side, or to reach into one.
+        self._run, self._run_few, self._spread = loaded(self._ask, self._packed, _sha1hex)
         self._compiled: dict[bytes, Any] = {}
 
     def run(self, source: bytes, keys: Sequence[bytes], arguments: Sequence[bytes], call: Call) -> Any:
@@ -73,8 +78,10 @@ class Scripts:
         if script is None:
             script = self._compiled[source] = self._compile(source)
         self._call = call
-        table = self._lua.table_from
         try:
+            if len(keys) + len(arguments) <= _FEW:
+                return self._from_lua(self._run_few(script, len(keys), *keys, *arguments))
+            table = self._lua.table_from
             return self._from_lua(self._run(script, table(keys), table(arguments)))
         finally:
             self._call = None
@@ -87,9 +94,12 @@ class Scripts:
     def _ask(self, *words: Any) -> Any:
         assert self._call is not None
         reply = self._call([w if type(w) is bytes else _as_argument(w) for w in words])
-        if type(reply) is bytes:
+        kind = type(reply)
+        if kind is bytes or kind is int:
             return reply
-        if type(reply) is list and len(reply) <= _FEW:
+        if kind is Verbatim:
+            return reply.text
+        if kind is list and len(reply) <= _FEW:
             return True, *[part if type(part) is bytes else self._to_lua(part) for part in reply]
         return self._to_lua(reply)
 
