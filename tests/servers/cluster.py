@@ -141,11 +141,15 @@ class Cluster:
     def is_whole(self) -> bool:
         try:
             primaries = self.primaries()
+            replicas = [node for node in self.nodes if node not in primaries]
+            # One that was just replaced may have found no place yet, or that of another one's replica.
+            followed = {_primary_id(node) for node in replicas}
             return (
                 len(primaries) == self._first
+                and (not replicas or followed == {node.id for node in primaries})
                 and all(node.info()["cluster_state"] == "ok" for node in self.nodes)
                 and len({_map_of(node) for node in self.nodes}) == 1
-                and all(node.is_in_step for node in self.nodes if node not in primaries)
+                and all(node.is_in_step for node in replicas)
                 and sum(last - first + 1 for node in primaries for first, last in node.owned()) == SLOTS
             )
         except redis.RedisError:
@@ -192,7 +196,10 @@ class Cluster:
 
     def replica_of(self, primary: Node) -> Node:
         mine = primary.id
-        return next(node for node in self._replicas() if _primary_id(node) == mine)
+        for node in self._replicas():
+            if _primary_id(node) == mine:
+                return node
+        raise LookupError(f"{primary} has no replica")
 
     def _replicas(self) -> Iterator[Node]:
         return (node for node in self.nodes if node.is_running and not node.is_primary)
