@@ -55,6 +55,7 @@ ARGUED: dict[str, str] = {
     "carrier _fail_rest: False: True": _UNTOLD,
     _FORWARD: _PYTHON,
     "solo fail: False: True": _UNTOLD,
+    "pilot fly: False: True": _UNTOLD,
     "solo land: self._end(): left out": "whoever leaves ends a load that has not ended",
     "stamp overtaken: 0: 1": _READINGS,
     "stamp settle: 0: 1": _READINGS,

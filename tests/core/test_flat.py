@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from pydantic import BaseModel
+
 from freshly.core.flat import MOST_FIELDS, Flat, flat_parameters
 
 
@@ -54,6 +56,18 @@ def test_by_the_class_itself() -> None:
 
     assert flat_parameters(other) == FLAT
     assert flat_parameters(plainly) == {}
+
+
+def test_by_a_model_of_pydantic() -> None:
+    class Model(BaseModel):
+        x: int
+        y: int = 0
+
+    def one(model): ...  # type: ignore[no-untyped-def]
+
+    one.__annotations__ = {"model": Model}
+
+    assert flat_parameters(one) == {"model": Flat(Model, ("x", "y"), has_dict=True)}
 
 
 def test_with_so_many_fields_and_no_more() -> None:

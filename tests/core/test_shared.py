@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -119,6 +119,20 @@ class TestLeases:
         step.go("loading")
 
         assert [await step.ended(first), await step.ended(second)] == ["A", "A"]
+
+    async def test_of_an_iteration_are_asked_for_when_it_is_known_that_it_loads(
+        self, cache: Cache, store: SharedStore
+    ) -> None:
+        """Whoever only looks whether all is there already asks for nothing that he might not use."""
+
+        @cache.iterator("1h", key="numbers")
+        async def numbers() -> AsyncIterator[int]:
+            yield 1
+
+        assert [number async for number in numbers()] == [1]
+
+        assert store.operations[:2] == ["look", "bid"]
+        assert store.leases.holders == {}
 
     @pytest.mark.parametrize("together", [False, True])
     async def test_a_refresh_asks_nobody_and_does_not_wait_for_who_has_one(

@@ -527,6 +527,29 @@ class TestSoft:
 
         assert await get() == 3
 
+    async def test_a_load_of_what_was_invalidated_ends_the_pause_as_well(
+        self, cache: Cache, clock: ManualClock, source: Source, step: Stepper
+    ) -> None:
+        @cache.soft("2h", soft_ttl="30m", retry_after="1h", tags=["rates"])
+        async def get() -> int:
+            return source.read()
+
+        await get()
+        clock.advance("30m")
+        source.error = OSError("down")
+        await get()
+        await step.settle()
+        source.error, source.version = None, 2
+        await cache.delete_tags("rates")
+        assert await get() == 2
+
+        source.version = 3
+        clock.advance("30m")
+        assert await get() == 2
+        await step.settle()
+
+        assert await get() == 3
+
     async def test_the_soft_decorator_asks_for_a_soft_ttl(self, cache: Cache) -> None:
         with pytest.raises(ConfigurationError, match=r"soft_ttl=None: cache\.soft is cache with a"):
             cache.soft("1h", soft_ttl=None)

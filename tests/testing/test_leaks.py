@@ -70,6 +70,28 @@ async def test_a_load_and_those_who_wait_for_it_are_told(cache: Cache, step: Ste
     assert_no_leaks(cache)
 
 
+async def test_a_load_inside_of_a_transaction_is_told(cache: Cache, step: Stepper) -> None:
+    @cache("1h", key="k")
+    async def get() -> int:
+        await step.stop("loading")
+        return 1
+
+    async def reads() -> int:
+        async with cache.transaction():
+            await cache.delete("k")
+            return await get()
+
+    reader = step.start(reads())
+    await step.reached("loading")
+
+    assert leaks(cache) == (
+        "1 left over:\n  the load of 'k' in the thread of its caller still runs, nobody waits for it"
+    )
+    step.go("loading")
+    await step.ended(reader)
+    assert_no_leaks(cache)
+
+
 async def test_a_refresh_behind_is_told(cache: Cache, clock: ManualClock, step: Stepper) -> None:
     @cache.soft("1h", soft_ttl="1m", key="k")
     async def get() -> int:
