@@ -1114,9 +1114,8 @@ class TestParts:
         assert [type(outcome) for outcome in outcomes] == [ConnectionError] * 2
         assert source.asked == ["ab"]
 
-    async def test_that_nobody_waits_for_any_more_are_left_out(
-        self, read: Reader, source: Source, step: Stepper
-    ) -> None:
+    async def left_to_one(self, read: Reader, step: Stepper) -> Any:
+        """Return who waits for "f", which stands at loading: the others were given up after "ab"."""
         pilot = step.start(read.many("abcdef", max_batch=2))
         await step.reached("loading")
         waiter = step.start(read.one("f"))
@@ -1125,6 +1124,12 @@ class TestParts:
         await step.settle()
         step.go("loading")
         await step.reached("loading")
+        return waiter
+
+    async def test_that_nobody_waits_for_any_more_are_left_out(
+        self, read: Reader, source: Source, step: Stepper
+    ) -> None:
+        waiter = await self.left_to_one(read, step)
         step.go("loading")
 
         assert await waiter == "f1"
@@ -1133,14 +1138,7 @@ class TestParts:
     async def test_that_were_left_out_are_loaded_anew_by_who_comes_before_the_end(
         self, read: Reader, source: Source, step: Stepper
     ) -> None:
-        pilot = step.start(read.many("abcdef", max_batch=2))
-        await step.reached("loading")
-        waiter = step.start(read.one("f"))
-        await step.settle()
-        pilot.cancel()
-        await step.settle()
-        step.go("loading")
-        await step.reached("loading")
+        waiter = await self.left_to_one(read, step)
         assert source.asked == ["ab", "f"]
 
         later = step.start(read.one("c"))

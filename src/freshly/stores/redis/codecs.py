@@ -27,8 +27,6 @@ from .reading import Moment, Position
 from .refusals import Refusals
 from .sliding import SlidingEntry
 
-# The entries that this store hands out are nobody's for long; their hits are counted by the engine.
-
 
 class Codecs:
     """Packs entries as the options of ``setup`` say, each value by the codec of its shape.
@@ -241,6 +239,7 @@ def entry_of(key: str, value: Any, frame: Frame, tags: tuple[str, ...], moment: 
         "instants": instants,
         "tags": tags,
         "stamp": moment,
+        # Nobody keeps what this store hands out: its hits are counted by the engine.
         "counts": NOBODYS,
         "load_seconds": seconds,
     }
