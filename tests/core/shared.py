@@ -52,6 +52,14 @@ class SharedStore(StoreAround):
     def operations(self) -> list[str]:
         return [operation for operation, _ in self.log]
 
+    @staticmethod
+    def copied(look: Look) -> Look:
+        if look.entry is None:
+            return look
+        entry = copy(look.entry)
+        entry.rows, entry.uses = NOBODYS.no_rows, 0
+        return look._replace(entry=entry)
+
     async def do(self, operation: str, call: Operation, args: Args, kwargs: Named) -> Any:
         self.log.append((operation, args))
         if operation in self.fails:
@@ -59,9 +67,9 @@ class SharedStore(StoreAround):
         answer = await call(*args, **kwargs)
         match operation:
             case "look":
-                return _copied(answer)
+                return self.copied(answer)
             case "look_many":
-                return [_copied(look) for look in answer]
+                return [self.copied(look) for look in answer]
             case "land":
                 self.leases.landed([args[0].key])
             case "land_many":
@@ -83,7 +91,7 @@ class SharedStore(StoreAround):
         now = self._store.clock.now()
         if entry is None or now >= entry.early_at:
             return None
-        return _copied(Look(entry, None, now, lambda *asked: True))
+        return self.copied(Look(entry, None, now, lambda *asked: True))
 
 
 class SharedRecall:
@@ -106,7 +114,7 @@ class SharedRecall:
         if self.error is not None:
             raise self.error
         look: Look = await self._store._store.look(known.key, known.tags)
-        return _copied(look)
+        return self._store.copied(look)
 
     def found(self, known: Entry[Any], shape: Shape, answer: Look) -> Recalled | Look | None:
         return self.answer(answer)
@@ -131,7 +139,7 @@ class SharedLeases:
 
     async def look_many(self, asked: Sequence[tuple[str, Iterable[str]]], shape: Shape) -> list[Look]:
         self._store.log.append(("bid", [key for key, _ in asked]))
-        looks = [_copied(look) for look in await self._store._store.look_many(asked, shape)]
+        looks = [self._store.copied(look) for look in await self._store._store.look_many(asked, shape)]
         bids = [
             None if look.entry else self._bid(key) for (key, _), look in zip(asked, looks, strict=True)
         ]
@@ -143,7 +151,9 @@ class SharedLeases:
         self._store.log.append(("claim", [key for key, _ in asked]))
         bids = [self._bid(key) for key, _ in asked]
         looks = await self._store._store.look_many(asked, shape)
-        return [_copied(look)._replace(bid=bid) for look, bid in zip(looks, bids, strict=True)]
+        return [
+            self._store.copied(look)._replace(bid=bid) for look, bid in zip(looks, bids, strict=True)
+        ]
 
     def _bid(self, key: str) -> Bid:
         holder = self.holders.setdefault(key, OURS)
@@ -166,14 +176,6 @@ class SharedLeases:
 
     def drop(self, key: str) -> None:
         self.kept.pop(key, None)
-
-
-def _copied(look: Look) -> Look:
-    if look.entry is None:
-        return look
-    entry = copy(look.entry)
-    entry.rows, entry.uses = NOBODYS.no_rows, 0
-    return look._replace(entry=entry)
 
 
 @contextmanager

@@ -200,6 +200,29 @@ class TestHits:
 
         assert cache.stats().hits == 3
 
+    async def test_of_one_copy_that_several_were_handed_and_nobody_keeps_are_all_counted(
+        self, cache: Cache, store: SharedStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As reads of one turn are, before a near tier that had no place for it or lost it again."""
+
+        @cache("1h", key="k")
+        async def get() -> int:
+            return 1
+
+        await get()
+        handed: list[Look] = []
+        copied = SharedStore.copied
+
+        def the_same(look: Look) -> Look:
+            handed.append(copied(look))
+            return handed[0]
+
+        monkeypatch.setattr(SharedStore, "copied", staticmethod(the_same))
+        store.keeps_entries = True
+
+        assert [await get() for _ in range(3)] == [1, 1, 1]
+        assert cache.stats().hits == 3
+
     async def test_of_what_slides_and_is_stale_do_so_too(
         self, cache: Cache, store: SharedStore, clock: ManualClock, step: Stepper
     ) -> None:
